@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^faust-ts$/, replacement: source('index.ts') },
+      { find: /^faust-ts\/(testing|transport|cli)$/, replacement: `${source('')}$1/$1.ts` },
+    ],
+  },
+  test: {
+    include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'],
+    typecheck: { include: ['src/**/*.test-d.ts', 'test/**/*.test-d.ts'], checker: 'tsc', tsconfig: './tsconfig.json' },
+    reporters: ['default', './scripts/summary-reporter.ts'],
+    coverage: { include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts', 'src/**/*.test-d.ts'] },
+    pool: 'threads',
+    testTimeout: 20_000,
+    restoreMocks: true,
+    unstubEnvs: true,
+    passWithNoTests: true,
+  },
+})
