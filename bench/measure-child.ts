@@ -1,0 +1,38 @@
+// One variant in one process: check, warm up, measure, tell the parent.
+import type { Outcome, Run, Sample, Trial } from './measure.js'
+
+const warmUpMs = 700
+const warmUpEvents = 100_000
+const checkedEvents = 20_000
+
+const [place = '', events = ''] = process.argv.slice(2)
+const [file, name = 'run'] = place.split('#')
+const variants = (await import(new URL(file!, import.meta.url).href)) as Record<string, Run>
+const run = variants[name]
+if (!run) throw new Error(`${file} has no function "${name}".`)
+
+const untimed = (checked: boolean): Trial => ({ checked, start: () => {} })
+const { checksum } = await run(checkedEvents, untimed(true))
+const end = performance.now() + warmUpMs
+while (performance.now() < end) await run(warmUpEvents, untimed(false))
+const sample = await time(run, Number(events))
+process.send!({ ...sample, outcome: { ...sample.outcome, checksum } }, () => process.exit())
+
+async function time(measured: Run, count: number): Promise<Sample> {
+  let cpu = process.cpuUsage()
+  let wall = performance.now()
+  const start = (): void => {
+    cpu = process.cpuUsage()
+    wall = performance.now()
+  }
+  const outcome: Outcome = await measured(count, { checked: false, start })
+  const wallMs = performance.now() - wall
+  const used = process.cpuUsage(cpu)
+  const each = (us: number): number => us / outcome.events
+  return { cpu: each(used.user + used.system), wall: each(wallMs * 1000), outcome: pick(outcome) }
+}
+
+/** Only what the variants can be compared by. */
+function pick({ events: handled, outputs }: Outcome): Outcome {
+  return { events: handled, outputs }
+}
