@@ -1,0 +1,207 @@
+import { ClosedError, SendError } from '../errors.js'
+import { nextTurn, type Clock } from '../lib/clock.js'
+import type { Headers } from '../message/record.js'
+import type { Gate } from '../stream/intake.js'
+import type { Outgoing, OutgoingBatch, Producer } from '../transport/transport.js'
+import { SentMessage } from './sent-message.js'
+
+/** A message that is ready to go but for its partition. */
+export interface Letter {
+  readonly topic: string
+  /** `null` leaves the choice to the key, or to the turn of the partitions. */
+  readonly partition: number | null
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly keyStart: number
+  readonly keyEnd: number
+  readonly value: string | Uint8Array | null
+  readonly headers: Headers | null
+}
+
+export interface OutboxOptions {
+  readonly clock: Clock
+  /** Makes sure that a topic exists; resolves to its partitions. */
+  readonly prepare: (topic: string) => Promise<number>
+  /** A message that can never be sent and whose failure nobody awaits. */
+  readonly onHopeless: (error: Error) => void
+  /** Messages that finally failed and that nobody awaited: nothing settled so far may be committed. */
+  readonly onUndelivered: (error: Error) => void
+}
+
+interface Route {
+  partitions: number
+  next: number
+  /** Messages that wait for the partition count, in order. */
+  parked: { letter: Letter; sent: SentMessage }[] | null
+}
+
+/**
+ * Everything that a worker or a client sends goes out here, so that a commit can wait for all of it without knowing which
+ * event caused what. Sends are entries in the producer's open batch; a promise is made only for whoever awaits.
+ */
+export class Outbox implements Gate {
+  readonly #options: OutboxOptions
+  readonly #routes = new Map<string, Route>()
+  readonly #hash: (buffer: Uint8Array, start: number, end: number) => number
+  readonly #claims = new Map<OutgoingBatch, number>()
+  readonly #preparing = new Set<Promise<void>>()
+  readonly #failing = new Set<OutgoingBatch>()
+  readonly #out: Outgoing = { topic: '', partition: 0, timestamp: 0, key: null, keyStart: 0, keyEnd: 0, value: null, headers: null }
+  #producer: Producer | null = null
+  #isClosed = false
+
+  constructor(options: OutboxOptions, hash: (buffer: Uint8Array, start: number, end: number) => number) {
+    this.#options = options
+    this.#hash = hash
+  }
+
+  /** From now on messages go to this producer; what was sent before has waited for it in `prepare`. */
+  open(producer: Producer): void {
+    this.#producer = producer
+  }
+
+  /** Sends at once, or as soon as the topic's partitions are known; order per topic is kept. */
+  send(letter: Letter): SentMessage {
+    const sent = new SentMessage(this)
+    const route = this.#routes.get(letter.topic) ?? this.#newRoute(letter.topic)
+    if (route.parked !== null) route.parked.push({ letter, sent })
+    else this.#append(route, letter, sent)
+    return sent
+  }
+
+  /** The delivery of something that failed before it could be sent. */
+  refuse(error: Error): SentMessage {
+    const sent = new SentMessage(this)
+    this.#refuse(sent, error)
+    return sent
+  }
+
+  /** How many partitions a topic has, once a message was sent to it; before that, 0. */
+  partitionsOf(topic: string): number {
+    return this.#routes.get(topic)?.partitions ?? 0
+  }
+
+  /** A topic may have changed: ask again before the next message. */
+  forget(topic: string): void {
+    const route = this.#routes.get(topic)
+    if (route !== undefined && route.parked === null) this.#routes.delete(topic)
+  }
+
+  get isFull(): boolean {
+    return this.#producer !== null && this.#producer.isFull
+  }
+
+  drained(): Promise<void> {
+    return this.#producer === null ? Promise.resolve() : this.#producer.drained()
+  }
+
+  /** Whether messages are still on their way. */
+  get isBusy(): boolean {
+    return this.#preparing.size > 0 || this.#claims.size > 0
+  }
+
+  /** Resolves when everything sent so far is acknowledged or has finally failed and been reported. */
+  async flush(): Promise<void> {
+    while (this.#preparing.size > 0) await Promise.all(this.#preparing)
+    await this.#producer?.flush()
+    while (this.#failing.size > 0) await nextTurn(this.#options.clock)
+  }
+
+  /** What is parked fails; later sends are refused. */
+  close(): void {
+    this.#isClosed = true
+    for (const route of this.#routes.values()) {
+      for (const { sent } of route.parked ?? []) sent.fail(new ClosedError('Cannot send: the connection has been closed.'))
+      route.parked = []
+    }
+  }
+
+  /** Somebody awaits a message of this batch. */
+  claim(batch: OutgoingBatch): void {
+    if (!batch.isSettled || this.#failing.has(batch)) this.#claims.set(batch, (this.#claims.get(batch) ?? 0) + 1)
+  }
+
+  #newRoute(topic: string): Route {
+    const route: Route = { partitions: 0, next: 0, parked: [] }
+    this.#routes.set(topic, route)
+    const preparing = this.#prepare(topic, route).finally(() => this.#preparing.delete(preparing))
+    this.#preparing.add(preparing)
+    return route
+  }
+
+  async #prepare(topic: string, route: Route): Promise<void> {
+    try {
+      route.partitions = await this.#options.prepare(topic)
+    } catch (error) {
+      this.#routes.delete(topic)
+      const failure = new SendError(`Cannot send to "${topic}": ${messageOf(error)}`, { topic, cause: error })
+      for (const { sent } of route.parked ?? []) this.#refuse(sent, failure)
+      return
+    }
+    const parked = route.parked ?? []
+    route.parked = null
+    for (const { letter, sent } of parked) this.#append(route, letter, sent)
+  }
+
+  #append(route: Route, letter: Letter, sent: SentMessage): void {
+    const out = this.#out
+    out.topic = letter.topic
+    out.partition = letter.partition ?? this.#choose(route, letter)
+    out.timestamp = letter.timestamp
+    out.key = letter.key
+    out.keyStart = letter.keyStart
+    out.keyEnd = letter.keyEnd
+    out.value = letter.value
+    out.headers = letter.headers
+    try {
+      if (this.#isClosed || this.#producer === null) throw new ClosedError('Cannot send: the connection has been closed.')
+      if (out.partition >= route.partitions) throw noSuchPartition(out, route.partitions)
+      const batch = this.#producer.append(out)
+      if (batch.count === 1) batch.onSettled(() => this.#settled(batch))
+      sent.place(batch)
+    } catch (error) {
+      this.#refuse(sent, error as Error)
+    }
+  }
+
+  #choose(route: Route, letter: Letter): number {
+    if (letter.key !== null) return this.#hash(letter.key, letter.keyStart, letter.keyEnd) % route.partitions
+    const partition = route.next
+    route.next = (partition + 1) % route.partitions
+    return partition
+  }
+
+  /** Whoever awaits the message has until the end of this turn to say so. */
+  #refuse(sent: SentMessage, error: Error): void {
+    sent.fail(error)
+    this.#options.clock.turn(() => {
+      if (!sent.isAwaited && !this.#isClosed) this.#options.onHopeless(error)
+    })
+  }
+
+  #settled(batch: OutgoingBatch): void {
+    if (batch.error === null) {
+      this.#claims.delete(batch)
+      return
+    }
+    const error = batch.error
+    this.#failing.add(batch)
+    this.#options.clock.turn(() => {
+      this.#failing.delete(batch)
+      const claimed = this.#claims.get(batch) ?? 0
+      this.#claims.delete(batch)
+      if (claimed < batch.count) this.#options.onUndelivered(error)
+    })
+  }
+}
+
+function noSuchPartition({ topic, partition }: Outgoing, partitions: number): SendError {
+  return new SendError(
+    `Cannot send to partition ${partition} of "${topic}": it has ${partitions}. Name one from 0 to ${partitions - 1}, or none.`,
+    { topic },
+  )
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,117 @@
+import type { Held } from './lane.js'
+
+/** An event in hand as the one who works on it sees it: it may be a request that wants one answer. */
+export interface InHand extends Held {
+  isAnswered: boolean
+}
+
+/** One loop's hold of its events. */
+export interface Grip {
+  /** The one event in hand, or `null`: none, or a batch. */
+  readonly single: InHand | null
+  readonly count: number
+  /** Whether it waits for the clock with events in hand (a batch that is not full yet). */
+  readonly isWaiting: boolean
+  /** What it has in hand. */
+  peek(): readonly Held[]
+  /** Lets go of its events without settling them. */
+  take(): InHand[]
+  /** The loop's next request is answered with the end of the stream. */
+  end(): void
+}
+
+/**
+ * What one reader (an actor, a task, a plain loop) has in hand. A second loop takes over from one that was left by
+ * `break`; a batch is several at once.
+ */
+export class Hands {
+  isEnded = false
+  /** How many operators wait for the clock. */
+  clockWaits = 0
+  /** Whether a loop was ever started. */
+  hasRead = false
+  readonly #grips: Grip[] = []
+  #left: InHand[] = []
+  readonly #ending = new AbortController()
+  readonly #onUnanswered: ((held: Held) => void) | null
+
+  /** `onUnanswered` hears of each event with headers that settled without an answer. */
+  constructor(onUnanswered: ((held: Held) => void) | null = null) {
+    this.#onUnanswered = onUnanswered
+  }
+
+  hold(grip: Grip): void {
+    this.hasRead = true
+    this.#grips.push(grip)
+  }
+
+  /** The loop is over; what it had in hand still is, until somebody asks for more. */
+  leave(grip: Grip): void {
+    const at = this.#grips.indexOf(grip)
+    if (at >= 0) this.#grips.splice(at, 1)
+    this.#left.push(...grip.take())
+  }
+
+  get hasLeft(): boolean {
+    return this.#left.length > 0
+  }
+
+  /** Settles what earlier loops had in hand when they were left. */
+  settleLeft(): void {
+    const left = this.#left
+    this.#left = []
+    for (const held of left) this.settle(held)
+  }
+
+  settle(held: InHand): void {
+    held.lot.settle(held.index)
+    if (held.lot.columns.hasHeaders && !held.isAnswered) this.#onUnanswered?.(held)
+  }
+
+  /** The only event in hand, if there is exactly one. */
+  get current(): InHand | null {
+    if (this.#grips.length === 1 && this.#left.length === 0) return this.#grips[0]?.single ?? null
+    const held = [...this.#grips.flatMap(grip => grip.single ?? []), ...this.#left]
+    const count = this.#grips.reduce((sum, grip) => sum + grip.count, this.#left.length)
+    return count === 1 ? (held[0] ?? null) : null
+  }
+
+  get count(): number {
+    let count = this.#left.length
+    for (const grip of this.#grips) count += grip.count
+    return count
+  }
+
+  get isAtWork(): boolean {
+    return this.count > 0 && this.clockWaits === 0 && !this.#grips.some(grip => grip.isWaiting)
+  }
+
+  /** Everything in hand; it stays there. */
+  peek(): readonly Held[] {
+    return [...this.#left, ...this.#grips.flatMap(grip => grip.peek())]
+  }
+
+  /** Everything in hand, in the order it was handed out; the hands are empty afterwards. */
+  take(): InHand[] {
+    const held = [...this.#left, ...this.#grips.flatMap(grip => grip.take())]
+    this.#left = []
+    return held
+  }
+
+  /** The function has ended: its events are done. */
+  settleAll(): void {
+    for (const held of this.take()) this.settle(held)
+  }
+
+  /** No further event: every loop ends at its next request. */
+  end(): void {
+    if (this.isEnded) return
+    this.isEnded = true
+    this.#ending.abort()
+    for (const grip of [...this.#grips]) grip.end()
+  }
+
+  get signal(): AbortSignal {
+    return this.#ending.signal
+  }
+}

@@ -1,0 +1,34 @@
+import type { Delivered } from './delivered.js'
+
+/** Says that an event goes no further; it settles. */
+export const dropped: unique symbol = Symbol('dropped')
+
+/** The event a stage looks at, besides its value as the stages before have made it. */
+export interface Place {
+  readonly lot: Delivered
+  readonly index: number
+}
+
+/** One operator: the value in, the value out, or `dropped`, or a promise of either. */
+export type Stage = (value: unknown, place: Place) => unknown
+
+/** Runs operators in order; synchronous as long as each of them is. */
+export function runStages(stages: readonly Stage[], value: unknown, place: Place): unknown {
+  let current = value
+  for (let at = 0; at < stages.length; at++) {
+    const stage = stages[at] as Stage
+    current = stage(current, place)
+    if (current === dropped) return dropped
+    if (current instanceof Promise) return finishLater(stages.slice(at + 1), current, place)
+  }
+  return current
+}
+
+async function finishLater(stages: readonly Stage[], first: Promise<unknown>, place: Place): Promise<unknown> {
+  let current = await first
+  for (const stage of stages) {
+    if (current === dropped) return dropped
+    current = await stage(current, place)
+  }
+  return current
+}
