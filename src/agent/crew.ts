@@ -1,0 +1,245 @@
+import { AgentError, RestartBudgetError } from '../errors.js'
+import type { Host } from '../channel/host.js'
+import { AppTopic } from '../channel/topic.js'
+import { publish, traces } from '../lib/trace.js'
+import type { InHand } from '../stream/hands.js'
+import type { Held } from '../stream/lane.js'
+import { StreamQueue } from '../stream/queue.js'
+import type { TopicPartition } from '../transport/transport.js'
+import { Actor } from './actor.js'
+import type { AppAgent } from './agent.js'
+import { described, ErrorPolicies } from './error-policy.js'
+import { sendFailure } from './outlet.js'
+import { returnAddress } from './protocol.js'
+import { RestartBudget } from './supervisor.js'
+
+export interface CrewOptions {
+  readonly agent: AppAgent
+  readonly host: Host
+  readonly isScoped: boolean
+  /** Whether no other agent of the app reads the same source: then a request left unanswered stays so. */
+  readonly isAlone: boolean
+}
+
+/** A place for one actor after the other: what outlives a restart. */
+interface Post {
+  readonly queue: StreamQueue
+  readonly opened: Map<string, StreamQueue>
+  actor: Actor | null
+  /** The partition that it is for, with `isolatedPartitions`. */
+  partition: TopicPartition | null
+}
+
+/** All actors of one agent in one worker, with its supervisor. */
+export class Crew {
+  readonly agent: AppAgent
+  readonly #options: CrewOptions
+  readonly #host: Host
+  readonly #policies: ErrorPolicies
+  readonly #budget: RestartBudget
+  readonly #posts: Post[] = []
+  /** Actors that are ended only to be replaced. */
+  readonly #replacing = new Set<Actor>()
+  #isStopping = false
+  /** How often an actor has failed, and has been replaced. */
+  readonly counts = { failed: 0, restarted: 0 }
+
+  constructor(options: CrewOptions) {
+    this.#options = options
+    this.agent = options.agent
+    this.#host = options.host
+    this.#policies = new ErrorPolicies(options.agent.name, options.agent.settings.onError, options.host)
+    this.#budget = new RestartBudget(options.agent.settings.supervision, options.host.clock)
+  }
+
+  /** Subscribes, and runs the bodies up to their first request for an event. */
+  start(): void {
+    const { concurrency, isolatedPartitions } = this.agent.settings
+    const opened = new Map<string, StreamQueue>()
+    const queue = new StreamQueue()
+    for (let count = 0; count < concurrency; count++) this.#posts.push({ queue, opened, actor: null, partition: null })
+    this.#subscribe(isolatedPartitions, queue)
+    for (const post of this.#posts) this.#man(post)
+  }
+
+  /** No further event is handed out; actors finish what they have in hand. */
+  stop(): void {
+    this.#isStopping = true
+    for (const { actor, queue, opened } of this.#posts) {
+      actor?.end()
+      queue.close()
+      for (const other of opened.values()) other.close()
+    }
+  }
+
+  /** Resolves when every actor that was stopped has ended. */
+  async ended(): Promise<void> {
+    await Promise.all(this.actors.map(actor => actor.over))
+  }
+
+  get actors(): readonly Actor[] {
+    return this.#posts.flatMap(({ actor }) => (actor?.isRunning === true ? [actor] : []))
+  }
+
+  /** Events in hand, by actor, for whoever asks what a worker waits for. */
+  get inHand(): readonly Held[] {
+    return this.actors.flatMap(actor => actor.hands.peek())
+  }
+
+  #subscribe(isIsolated: boolean, queue: StreamQueue): void {
+    const { source } = this.agent
+    if (!(source instanceof AppTopic)) this.#host.inbox(source).subscribe(queue)
+    else if (!isIsolated) this.#host.subscribe({ topic: source, queueFor: () => queue })
+    else this.#host.subscribe({ topic: source, queueFor: at => this.#postFor(at).queue, gone: at => this.#leave(at) })
+  }
+
+  /** The actor that ran ahead takes the first partition assigned, others get one of their own. */
+  #postFor(at: TopicPartition): Post {
+    const idle = this.#posts.find(post => post.partition === null && post.actor?.isRunning === true)
+    if (idle !== undefined) {
+      idle.partition = at
+      return idle
+    }
+    const post: Post = { queue: new StreamQueue(), opened: new Map(), actor: null, partition: at }
+    this.#posts.push(post)
+    this.#man(post)
+    return post
+  }
+
+  #leave(at: TopicPartition): void {
+    const index = this.#posts.findIndex(({ partition }) => partition?.topic === at.topic && partition.partition === at.partition)
+    const [post] = index < 0 ? [] : this.#posts.splice(index, 1)
+    if (post === undefined) return
+    if (post.actor !== null) this.#replacing.add(post.actor)
+    post.actor?.end()
+    post.queue.close()
+    for (const other of post.opened.values()) other.close()
+  }
+
+  #man(post: Post): void {
+    const { agent, host, isScoped } = this.#options
+    const actor = new Actor({
+      agent,
+      host,
+      isScoped,
+      queue: post.queue,
+      opened: post.opened,
+      onUnanswered: held => this.#unanswered(held),
+      onEnded: ended => this.#ended(post, ended),
+      onFailed: (failed, failure) => this.#failed({ post, actor: failed }, failure),
+      hopFailed: (error, held) => this.#hopFailed(error, held),
+    })
+    post.actor = actor
+    actor.start()
+  }
+
+  #ended(post: Post, actor: Actor): void {
+    if (this.#isStopping) return
+    if (this.#replacing.delete(actor)) {
+      if (this.#posts.includes(post)) this.#replace(post)
+      return
+    }
+    this.#report(actor, 'its function has returned')
+  }
+
+  #failed(who: { post: Post; actor: Actor }, failure: { error: unknown; held: readonly InHand[] }): void {
+    const { error, held } = failure
+    this.counts.failed++
+    this.#log(error, held)
+    this.#policies.apply(error, held)
+    if (this.#isStopping || !this.#posts.includes(who.post)) return
+    this.#supervise(who, { error, hadEvent: held.length > 0 })
+  }
+
+  async #hopFailed(error: unknown, held: readonly InHand[]): Promise<void> {
+    this.counts.failed++
+    this.#log(error, held)
+    this.#policies.apply(error, held)
+    await Promise.resolve()
+  }
+
+  #supervise(who: { post: Post; actor: Actor }, failure: { error: unknown; hadEvent: boolean }): void {
+    const { strategy } = this.agent.settings.supervision
+    switch (strategy) {
+      case 'crashing':
+        return this.#host.fail(this.#fatal(failure.error))
+      case 'forfeit-one-for-one':
+        return this.#report(who.actor, 'it failed and is forfeited')
+      case 'forfeit-one-for-all':
+        for (const actor of this.actors) actor.end()
+        return this.#report(who.actor, 'it failed and all actors of the agent are forfeited')
+      case 'one-for-one':
+      case 'one-for-all':
+        if (!this.#budget.spend(failure.hadEvent)) return this.#host.fail(this.#spent(failure.error))
+        if (strategy === 'one-for-all') this.#replaceOthers()
+        // In a turn of its own: an agent that fails at once must not starve the rest.
+        return this.#host.clock.turn(() => this.#replace(who.post))
+      default:
+        strategy satisfies never
+    }
+  }
+
+  #replaceOthers(): void {
+    for (const actor of this.actors) {
+      this.#replacing.add(actor)
+      actor.end()
+    }
+  }
+
+  #replace(post: Post): void {
+    if (this.#isStopping || !this.#posts.includes(post) || post.queue.isClosed) return
+    this.counts.restarted++
+    publish(traces.actorRestarted, () => ({ agent: this.agent.name }))
+    this.#man(post)
+  }
+
+  #unanswered(held: Held): void {
+    if (!this.#options.isAlone && !isGenerator(this.agent.run)) return
+    const correlationId = returnAddress(held.lot.columns.headers(held.index))?.correlationId
+    const message = `Agent "${this.agent.name}" went on without an answer to request ${correlationId}. Yield once for every event that is asked.`
+    sendFailure(this.#host, held, { kind: 'no-reply', name: 'NoReplyError', message })
+  }
+
+  #log(error: unknown, held: readonly InHand[]): void {
+    const first = held[0]
+    const at = first === undefined ? {} : placeOf(first)
+    this.#host.log.error({ agent: this.agent.name, ...at, error }, `Agent "${this.agent.name}" failed: ${described(error).message}`)
+    publish(traces.agentFailed, () => ({ agent: this.agent.name, error, ...at }))
+  }
+
+  #report(actor: Actor, why: string): void {
+    const left = actor.queue.queued
+    const message = `An actor of agent "${this.agent.name}" has ended: ${why}. It is not restarted; what it has not settled stays uncommitted.`
+    this.#host.log.warn({ agent: this.agent.name, queued: left }, message)
+    publish(traces.actorEnded, () => ({ agent: this.agent.name, why }))
+  }
+
+  #fatal(cause: unknown): AgentError {
+    const { name } = this.agent
+    const why = described(cause)
+    return new AgentError(`Agent "${name}" failed: ${why.name}: ${why.message}. Its supervisor is crashing(): the worker stops.`, {
+      agent: name,
+      cause,
+    })
+  }
+
+  #spent(cause: unknown): RestartBudgetError {
+    const { name, settings } = this.agent
+    const { restarts, withinMs } = settings.supervision
+    const why = `more than ${restarts} restarts within ${withinMs} ms; the last failure: ${described(cause).message}`
+    return new RestartBudgetError(`Agent "${name}" has spent its restart budget: ${why}. Fix the agent, or raise restarts.`, {
+      agent: name,
+      cause,
+    })
+  }
+}
+
+function placeOf({ lot, index }: Held): { topic: string; partition: number; offset: number } {
+  const { columns } = lot
+  return { topic: columns.topic, partition: columns.partition, offset: columns.offset(index) }
+}
+
+/** Whether a function is written as an async generator, so that an answer can be expected of it. */
+function isGenerator(run: (...args: never[]) => unknown): boolean {
+  return Object.prototype.toString.call(run) === '[object AsyncGeneratorFunction]'
+}

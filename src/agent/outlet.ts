@@ -1,0 +1,109 @@
+import { AppChannel } from '../channel/channel.js'
+import type { Host } from '../channel/host.js'
+import { SentMessage } from '../channel/sent-message.js'
+import { TopicColumns } from '../channel/topic-columns.js'
+import { AppTopic } from '../channel/topic.js'
+import type { Destination } from '../stream/contract.js'
+import type { Hands, InHand } from '../stream/hands.js'
+import type { Held } from '../stream/lane.js'
+import { AppAgent, type SinkEntry } from './agent.js'
+import { correlationHeader, encodeReply, returnAddress, type RemoteFailure, type ReturnAddress } from './protocol.js'
+
+/** What an actor yields leaves here: the answer to whoever asked first, then each sink in turn. */
+export class Outlet {
+  readonly #agent: AppAgent
+  readonly #host: Host
+  readonly #hands: Hands
+
+  constructor(agent: AppAgent, host: Host, hands: Hands) {
+    this.#agent = agent
+    this.#host = host
+    this.#hands = hands
+  }
+
+  /** A promise where something has to be waited for before the agent goes on; `null` otherwise. */
+  emit(value: unknown): Promise<void> | null {
+    const held = this.#hands.current
+    if (held !== null && held.lot.columns.hasHeaders && !held.isAnswered) this.#answer(held, value)
+    const { sinks } = this.#agent
+    for (let at = 0; at < sinks.length; at++) {
+      const wait = this.#give(sinks[at] as SinkEntry, value, held)
+      if (wait !== null) return this.#giveRest(sinks.slice(at + 1), wait, { value, held })
+    }
+    return null
+  }
+
+  async #giveRest(sinks: readonly SinkEntry[], first: Promise<unknown>, yielded: { value: unknown; held: Held | null }): Promise<void> {
+    await first
+    for (const sink of sinks) await this.#give(sink, yielded.value, yielded.held)
+  }
+
+  #give({ sink, key }: SinkEntry, value: unknown, held: Held | null): Promise<unknown> | null {
+    if (typeof sink === 'function') return promised((sink as (value: unknown) => unknown)(value))
+    const target = sink instanceof AppAgent ? sink.source : sink
+    if (target instanceof AppTopic) return this.#toTopic(target, value, { key, held })
+    const sinkKey = key !== undefined ? key(value) : held === null ? null : held.lot.columns.key(held.index)
+    if (target instanceof AppChannel) return target.put(value, { key: sinkKey })
+    return promised((target as Destination<unknown>).send(value, { key: sinkKey }))
+  }
+
+  /** Under the event's key and at its time, as Kafka Streams does; the commit waits for it, the agent does not. */
+  #toTopic(topic: AppTopic, value: unknown, from: { key: SinkEntry['key']; held: Held | null }): null {
+    const { key, held } = from
+    const columns = held?.lot.columns
+    if (key === undefined && held !== null && columns instanceof TopicColumns && columns.keyCodec === topic.keyCodec) {
+      const { batch } = columns
+      const keyStart = batch.keyStarts[held.index] as number
+      this.#host.outbox.send({
+        topic: topic.target,
+        partition: null,
+        timestamp: columns.timestamp(held.index),
+        key: keyStart < 0 ? null : batch.buffer,
+        keyStart,
+        keyEnd: batch.keyEnds[held.index] as number,
+        value: topic.encode(this.#host, value),
+        headers: null,
+      })
+      return null
+    }
+    const ownKey = key !== undefined ? key(value) : held === null || columns === undefined ? null : columns.key(held.index)
+    const timestamp = held === null || columns === undefined ? undefined : columns.timestamp(held.index)
+    this.#host.outbox.send(topic.letter(this.#host, value, { key: ownKey, timestamp }))
+    return null
+  }
+
+  #answer(held: InHand, value: unknown): void {
+    const address = returnAddress(held.lot.columns.headers(held.index))
+    if (address === null) return
+    sendReply(this.#host, held, { address, value, error: null })
+    held.isAnswered = true
+  }
+}
+
+/** Tells whoever asked why there will be no answer, if they understand that. */
+export function sendFailure(host: Host, held: Held, error: RemoteFailure): void {
+  if (!held.lot.columns.hasHeaders) return
+  const address = returnAddress(held.lot.columns.headers(held.index))
+  if (address === null || !address.takesErrors) return
+  sendReply(host, held, { address, value: null, error })
+}
+
+function sendReply(host: Host, held: Held, reply: { address: ReturnAddress; value: unknown; error: RemoteFailure | null }): void {
+  const { topic, correlationId, wantsValue } = reply.address
+  const key = held.lot.columns.key(held.index)
+  const timestamp = host.clock.now()
+  if (wantsValue) {
+    const headers = correlationHeader(correlationId)
+    host.outbox.send(host.topicNamed(topic).letter(host, reply.value, { key, timestamp, headers }))
+    return
+  }
+  const value = encodeReply(key, { correlationId, value: reply.value, error: reply.error })
+  host.outbox.send({ topic, partition: null, timestamp, key: null, keyStart: 0, keyEnd: 0, value, headers: null })
+}
+
+function promised(result: unknown): Promise<unknown> | null {
+  if (result instanceof Promise) return result
+  // A delivery is left to the commit; any other thenable is waited for.
+  if (typeof (result as PromiseLike<unknown> | null)?.then !== 'function' || result instanceof SentMessage) return null
+  return Promise.resolve(result)
+}

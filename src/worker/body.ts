@@ -1,0 +1,41 @@
+import type { Host } from '../channel/host.js'
+import { enterBody, type BodyScope } from '../stream/current-event.js'
+import { Hands, type InHand } from '../stream/hands.js'
+import type { StreamQueue } from '../stream/queue.js'
+
+/** The body of a task: it may open streams, and what they have in hand is the task's. */
+export class TaskBody implements BodyScope {
+  asking = 0
+  readonly host: Host
+  readonly hands = new Hands()
+  readonly #queues: StreamQueue[] = []
+
+  constructor(host: Host) {
+    this.host = host
+  }
+
+  run(task: () => Promise<void>, isScoped: boolean): Promise<void> {
+    return enterBody(this, isScoped, async () => {
+      await task()
+      this.hands.settleAll()
+    })
+  }
+
+  /** A task runs once: every call opens a queue of its own. */
+  claim(_name: string, open: () => StreamQueue): StreamQueue {
+    const queue = open()
+    this.#queues.push(queue)
+    return queue
+  }
+
+  /** A task has no error policy: its failure stops the worker. */
+  hopFailed(error: unknown, _held: readonly InHand[]): Promise<void> {
+    this.host.fail(error)
+    return Promise.resolve()
+  }
+
+  end(): void {
+    this.hands.end()
+    for (const queue of this.#queues) queue.close()
+  }
+}

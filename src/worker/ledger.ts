@@ -1,0 +1,55 @@
+import { Ring } from '../lib/ring.js'
+import type { Delivered } from '../stream/delivered.js'
+
+/**
+ * Receipts in, committable offsets out. What was delivered and has not settled holds back everything behind it; what was
+ * never delivered (compaction, markers) needs no settling. All offsets are the next one to read.
+ */
+export class Ledger {
+  /** What the broker knows. */
+  committed: number
+  #position: number
+  readonly #lots = new Ring<Delivered>()
+
+  constructor(start: number) {
+    this.committed = start
+    this.#position = start
+  }
+
+  /** Everything below has been delivered, or never will be. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** A batch has arrived: one lot for each stream that gets it, none where nobody does. */
+  delivered(lots: readonly Delivered[], nextOffset: number): void {
+    for (const lot of lots) if (lot.count > 0) this.#lots.push(lot)
+    this.#position = nextOffset
+  }
+
+  /** The lowest delivered, unsettled offset over all streams, or the position when there is none. */
+  get committable(): number {
+    this.#forgetDone()
+    const front = this.#lots.peek()
+    if (front === undefined) return this.#position
+    let lowest = front.lowestOffset
+    const first = front.columns.offset(0)
+    for (let at = 1; at < this.#lots.length; at++) {
+      const lot = this.#lots.at(at) as Delivered
+      if (lot.columns.offset(0) !== first) break
+      if (!lot.isDone) lowest = Math.min(lowest, lot.lowestOffset)
+    }
+    return lowest
+  }
+
+  /** Events that somebody works on. Only what has left its queue's lane, or whose lane was dropped, is counted right. */
+  get inHand(): number {
+    let count = 0
+    for (let at = 0; at < this.#lots.length; at++) count += (this.#lots.at(at) as Delivered).inHand
+    return count
+  }
+
+  #forgetDone(): void {
+    while (this.#lots.peek()?.isDone === true) this.#lots.shift()
+  }
+}

@@ -1,0 +1,125 @@
+import { ClosedError, TransportError } from '../errors.js'
+import type { Clock } from '../lib/clock.js'
+import type { Logger } from '../lib/log.js'
+import { uuid, type Random } from '../lib/random.js'
+import { keyHash } from '../message/partitioner.js'
+import { deadLetterSuffix } from '../channel/dead-letters.js'
+import { Outbox } from '../channel/outbox.js'
+import { Replies } from '../agent/replies.js'
+import type { Batch, Connection, Producer, Reader, TopicSpec, Transport } from '../transport/transport.js'
+
+export interface LinkOptions {
+  readonly transport: Transport
+  readonly clientId: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  /** What a topic should be like where it is missing; `null` for a name that the app does not declare. */
+  readonly specFor: (topic: string) => TopicSpec | null
+  readonly partitions: number
+  readonly onHopeless: (error: Error) => void
+  readonly onUndelivered: (error: Error) => void
+}
+
+const replyPrefix = 'f-reply-'
+const dayMs = 86_400_000
+
+/** What a worker or a client has of the broker: one connection, one producer, the replies it waits for. */
+export class Link {
+  readonly outbox: Outbox
+  readonly replies: Replies
+  readonly #options: LinkOptions
+  #opening: Promise<Connection> | null = null
+  #producer: Producer | null = null
+  #replyReader: Reader | null = null
+  #isClosed = false
+
+  constructor(options: LinkOptions) {
+    const { clock, random, transport, onHopeless, onUndelivered } = options
+    this.#options = options
+    this.outbox = new Outbox({ clock, prepare: topic => this.#prepare(topic), onHopeless, onUndelivered }, keyHash)
+    this.replies = new Replies({
+      clock,
+      address: replyPrefix + uuid(random),
+      place: transport.place,
+      listen: deliver => this.#listen(deliver),
+    })
+  }
+
+  /** The connection; opened when first asked for. Throws `TransportError`. */
+  connection(): Promise<Connection> {
+    if (this.#isClosed) return Promise.reject(new ClosedError('The app has been stopped: start it again, or ask from another one.'))
+    this.#opening ??= this.#open()
+    return this.#opening
+  }
+
+  /** Creates those of the topics that are missing. */
+  async createMissing(specs: readonly TopicSpec[]): Promise<void> {
+    if (specs.length === 0) return
+    const { admin } = await this.connection()
+    const existing = new Set((await admin.topics(specs.map(({ name }) => name))).map(({ name }) => name))
+    const missing = specs.filter(({ name }) => !existing.has(name))
+    if (missing.length > 0) await admin.createTopics(missing)
+  }
+
+  /** Sends what is still to be sent, then closes. What waits for a reply rejects. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    await this.outbox.flush()
+    this.#isClosed = true
+    this.replies.close()
+    this.outbox.close()
+    const connection = await this.#opening?.catch(() => null)
+    if (connection === null || connection === undefined) return
+    if (this.replies.isReady) await connection.admin.deleteTopics([this.replies.address]).catch(() => undefined)
+    await this.#replyReader?.close()
+    await this.#producer?.close()
+    await connection.close()
+  }
+
+  async #open(): Promise<Connection> {
+    const { transport, clientId, clock, random, log } = this.#options
+    try {
+      const connection = await transport.connect({ clientId, clock, random, log })
+      this.#producer = await connection.producer({})
+      this.outbox.open(this.#producer)
+      return connection
+    } catch (error) {
+      this.#opening = null
+      throw error
+    }
+  }
+
+  /** Makes sure that a topic exists before the first message to it. */
+  async #prepare(topic: string): Promise<number> {
+    const { admin } = await this.connection()
+    const [known] = await admin.topics([topic])
+    if (known !== undefined) return known.partitions
+    if (topic.startsWith(replyPrefix)) throw new TransportError(`The reply topic "${topic}" is gone: nobody waits for the answer.`)
+    await admin.createTopics([await this.#specFor(topic)])
+    const [created] = await admin.topics([topic])
+    if (created !== undefined) return created.partitions
+    throw new TransportError(`The topic "${topic}" was created and is not there. Check the broker's log.`, { retriable: true })
+  }
+
+  async #specFor(topic: string): Promise<TopicSpec> {
+    const declared = this.#options.specFor(topic)
+    if (declared !== null) return declared
+    const { admin } = await this.connection()
+    const source = topic.endsWith(deadLetterSuffix) ? topic.slice(0, -deadLetterSuffix.length) : null
+    const [like] = source === null ? [] : await admin.topics([source])
+    return { name: topic, partitions: like?.partitions ?? this.#options.partitions }
+  }
+
+  async #listen(deliver: (batch: Batch) => void): Promise<void> {
+    const connection = await this.connection()
+    const topic = this.replies.address
+    await connection.admin.createTopics([{ name: topic, partitions: 1, retentionMs: dayMs }])
+    const onError = (error: Error): void => this.#options.log.error({ error, topic }, 'Replies cannot be read')
+    this.#replyReader = connection.reader({ isolation: 'read-uncommitted', onError })
+    this.#replyReader.add({ topic, partition: 0 }, 'earliest', batch => {
+      deliver(batch)
+      return true
+    })
+  }
+}

@@ -1,0 +1,66 @@
+import type { Host } from '../channel/host.js'
+import { TaskBody } from './body.js'
+import type { Leadership } from './leader.js'
+
+export interface TaskDeclaration {
+  readonly name: string
+  readonly onLeader: boolean
+  readonly run: (signal: AbortSignal) => Promise<void>
+}
+
+export interface TasksOptions {
+  readonly host: Host
+  readonly leadership: Leadership
+  readonly isScoped: boolean
+}
+
+/** Runs tasks for the worker's life, or for as long as it leads; a task that fails stops the worker. */
+export class Tasks {
+  readonly bodies = new Set<TaskBody>()
+  readonly #options: TasksOptions
+  readonly #stopping = new AbortController()
+  readonly #running = new Set<Promise<void>>()
+
+  constructor(options: TasksOptions) {
+    this.#options = options
+  }
+
+  start(declarations: readonly TaskDeclaration[]): void {
+    for (const declaration of declarations) if (!declaration.onLeader) this.#run(declaration, this.#stopping.signal)
+    const led = declarations.filter(({ onLeader }) => onLeader)
+    if (led.length === 0) return
+    const { leadership } = this.#options
+    const take = (isLeader: boolean): void => {
+      if (isLeader && !this.#stopping.signal.aborted) for (const declaration of led) this.#run(declaration, leadership.signal())
+    }
+    leadership.onChange(take)
+    take(leadership.isLeader)
+  }
+
+  /** Signals them and ends their streams; resolves when all have ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    for (const body of this.bodies) body.end()
+    await Promise.all(this.#running)
+  }
+
+  #run({ name, run }: TaskDeclaration, signal: AbortSignal): void {
+    const { host, isScoped } = this.#options
+    const body = new TaskBody(host)
+    this.bodies.add(body)
+    const end = (): void => body.end()
+    signal.addEventListener('abort', end)
+    const running = body
+      .run(() => run(signal), isScoped)
+      .catch((error: unknown) => {
+        if (signal.aborted) host.log.warn({ task: name, error }, `Task "${name}" failed while it was being stopped`)
+        else host.fail(error)
+      })
+      .finally(() => {
+        signal.removeEventListener('abort', end)
+        this.bodies.delete(body)
+        this.#running.delete(running)
+      })
+    this.#running.add(running)
+  }
+}

@@ -1,0 +1,185 @@
+import { Crew } from '../agent/crew.js'
+import { hop } from '../agent/hop.js'
+import type { AppAgent } from '../agent/agent.js'
+import type { AppChannel } from '../channel/channel.js'
+import type { Host, Subscription } from '../channel/host.js'
+import { Inbox } from '../channel/inbox.js'
+import type { Outbox } from '../channel/outbox.js'
+import type { AppTopic } from '../channel/topic.js'
+import { nextTurn, sleep, type Activity, type Clock } from '../lib/clock.js'
+import { Deferred } from '../lib/deferred.js'
+import type { Logger } from '../lib/log.js'
+import { TurnBudget } from '../lib/turn.js'
+import type { Stream, Topic } from '../stream/contract.js'
+import type { BodyScope } from '../stream/current-event.js'
+import type { Hands } from '../stream/hands.js'
+import type { EventStream } from '../stream/stream.js'
+import { Assignment } from './assignment.js'
+import { Link } from './link.js'
+import type { Partition } from './partition.js'
+import { Scheduler } from './scheduler.js'
+import type { Plan, WorkerSettings } from './settings.js'
+import { Tasks } from './tasks.js'
+
+/** A worker lives until it is stopped, also when nothing else keeps its process alive. */
+const pulseMs = 60_000
+
+/** One running worker of an app: the only place that knows all stages. */
+export class Worker implements Host {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly turn: TurnBudget
+  readonly checksRoundTrips: boolean
+  readonly link: Link
+  readonly crews: readonly Crew[]
+  readonly #plan: Plan
+  readonly #settings: WorkerSettings
+  readonly #assignment: Assignment
+  readonly #scheduler: Scheduler
+  readonly #tasks: Tasks
+  readonly #inboxes = new Map<AppChannel, Inbox>()
+  readonly #adopted = new Set<Hands>()
+  readonly #life = new AbortController()
+  readonly #stopped = new Deferred<void>()
+  #failure: { error: unknown } | null = null
+  #stopping: Promise<void> | null = null
+
+  constructor(plan: Plan, settings: WorkerSettings) {
+    this.#plan = plan
+    this.#settings = settings
+    this.clock = settings.clock
+    this.log = settings.log
+    this.turn = new TurnBudget(settings.clock)
+    this.checksRoundTrips = settings.checksRoundTrips
+    this.link = new Link({
+      ...settings,
+      specFor: plan.specFor,
+      onHopeless: error => this.fail(error),
+      onUndelivered: error => this.#assignment.committer.undelivered(error),
+    })
+    this.#assignment = new Assignment({
+      appId: plan.appId,
+      host: this,
+      link: this.link,
+      settings,
+      culprits: partition => this.#culprits(partition),
+    })
+    const { leadership } = this.#assignment
+    const leading = { isLeader: () => leadership.isLeader, leaderSignal: () => leadership.signal() }
+    this.#scheduler = new Scheduler({ clock: this.clock, log: this.log, ...leading })
+    this.#tasks = new Tasks({ host: this, leadership, isScoped: settings.isScoped })
+    this.crews = plan.agents.map(agent => this.#newCrew(agent))
+    this.#stopped.promise.catch(() => undefined)
+  }
+
+  /** Runs all bodies up to their first request for an event, creates what is missing, joins the group once. */
+  async start(): Promise<void> {
+    try {
+      const connection = await this.link.connection()
+      this.#life.signal.addEventListener('abort', this.clock.watch(() => this.#activity()))
+      for (const crew of this.crews) crew.start()
+      this.#tasks.start(this.#plan.tasks)
+      await nextTurn(this.clock)
+      await this.link.createMissing(this.#plan.topics)
+      await this.#assignment.join(connection)
+      this.#scheduler.start(this.#plan.timers)
+      void this.#beat()
+    } catch (error) {
+      this.fail(error)
+    }
+    if (this.#failure === null) return
+    await this.stop()
+    throw this.#failure.error
+  }
+
+  /** Drains, commits, leaves, closes; never rejects. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  /** Settles when the worker has stopped; rejects with what brought it down. */
+  get stopped(): Promise<void> {
+    return this.#stopped.promise
+  }
+
+  fail(error: unknown): void {
+    if (this.#failure !== null) return
+    this.#failure = { error }
+    this.log.error({ error }, `The worker stops: ${error instanceof Error ? error.message : String(error)}`)
+    void this.stop()
+  }
+
+  get outbox(): Outbox {
+    return this.link.outbox
+  }
+
+  subscribe(subscription: Subscription): void {
+    this.#assignment.subscribe(subscription)
+  }
+
+  adopt(hands: Hands): void {
+    this.#adopted.add(hands)
+  }
+
+  inbox(channel: AppChannel): Inbox {
+    const inbox = this.#inboxes.get(channel) ?? this.#plan.earlyInbox(channel) ?? new Inbox(channel.name, channel.capacity)
+    this.#inboxes.set(channel, inbox)
+    return inbox
+  }
+
+  topicNamed(name: string): AppTopic {
+    return this.#plan.topicNamed(name)
+  }
+
+  hop(source: EventStream, topic: Topic<unknown, unknown>, body: BodyScope | null): Stream<unknown, unknown> {
+    return hop({ host: this, source, topic: topic as unknown as AppTopic, body })
+  }
+
+  #newCrew(agent: AppAgent): Crew {
+    const isAlone = this.#plan.agents.every(other => other === agent || other.source !== agent.source)
+    return new Crew({ agent, host: this, isScoped: this.#settings.isScoped, isAlone })
+  }
+
+  #culprits(partition: Partition): readonly string[] {
+    const { topic, partition: number } = partition.at
+    const named = this.crews.flatMap(({ agent, inHand }) =>
+      inHand
+        .filter(({ lot }) => lot.tenure === partition)
+        .map(({ lot, index }) => `agent "${agent.name}" still works on "${topic}"[${number}]@${lot.columns.offset(index)}`),
+    )
+    return [...new Set(named)]
+  }
+
+  async #stop(): Promise<void> {
+    // Whoever fails may be in the middle of something: let it come to its next step.
+    await nextTurn(this.clock)
+    for (const crew of this.crews) crew.stop()
+    for (const hands of this.#adopted) hands.end()
+    const deadline = this.clock.now() + this.#settings.drainTimeoutMs
+    const ended = [this.#scheduler.stop(), this.#tasks.stop(), ...this.crews.map(crew => crew.ended())]
+    await Promise.race([Promise.all(ended), this.#drainTimeout()])
+    await this.#assignment.leave(deadline)
+    for (const inbox of this.#inboxes.values()) inbox.close()
+    await this.link.close()
+    this.#life.abort()
+    if (this.#failure === null) this.#stopped.resolve()
+    else this.#stopped.reject(this.#failure.error)
+  }
+
+  #drainTimeout(): Promise<void> {
+    return sleep(this.clock, this.#settings.drainTimeoutMs, { kind: 'background', signal: this.#life.signal })
+  }
+
+  #activity(): Activity {
+    const bodies = [...this.crews.flatMap(({ actors }) => actors), ...this.#tasks.bodies]
+    const atWork = bodies.filter(({ hands, asking }) => hands.isAtWork && asking === 0).length
+    const loops = [...this.#adopted].filter(hands => hands.isAtWork).length
+    return { queued: this.#scheduler.isBusy ? 1 : 0, atWork: atWork + loops, asking: 0 }
+  }
+
+  async #beat(): Promise<void> {
+    const { signal } = this.#life
+    while (!signal.aborted) await sleep(this.clock, pulseMs, { kind: 'service', signal })
+  }
+}
