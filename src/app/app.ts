@@ -28,6 +28,7 @@ type Source<Value, Key> =
   | { topic?: never; value: StandardSchemaV1<any, Value>; key?: StandardSchemaV1<any, Key> }
   | { topic?: never; value?: never; key?: never }
 type AnyAgent = SilentAgent<any, any>
+type AnyKey = any
 // oxlint-enable typescript/no-explicit-any
 type Parsed<Arguments> = { [Name in keyof Arguments]: Arguments[Name] extends Argument<infer Value> ? Value : never }
 type Arguments = Record<string, Argument<unknown>>
@@ -187,6 +188,12 @@ export class App implements AsyncDisposable {
   /** A connection of one's own to the app's broker, for administration; close it. */
   connect(): Promise<Connection> {
     return this.#runtime.connect()
+  }
+
+  /** Reads a message's bytes as this topic's readers do; throws (or rejects with) what is wrong with them. */
+  decode<Value>(topic: Topic<Value, AnyKey>, bytes: Uint8Array | null): Value | Promise<Value>
+  decode(topic: unknown, bytes: Uint8Array | null): unknown {
+    return (topic as AppTopic).decode(bytes)
   }
 
   /** Runs the app in other surroundings (broker, clock, randomness, log) until the result is disposed of. */

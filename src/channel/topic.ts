@@ -120,6 +120,13 @@ export class AppTopic implements Topic<unknown, unknown> {
     return this.pattern === null ? this.names.includes(name) : matches(this.pattern, name)
   }
 
+  /** Reads a value; throws (or rejects with) what is wrong with it. */
+  decode(bytes: Uint8Array | null): unknown {
+    const plain = bytes === null ? null : this.codec.decode(bytes)
+    const validate = validator(this.schema)
+    return validate === null ? plain : validate(plain)
+  }
+
   /** Makes events of a batch's messages, as this worker reads them. */
   columns(host: Host, batch: Batch): TopicColumns {
     return new TopicColumns(batch, this.#reading(host))

@@ -1,5 +1,5 @@
 import { ClosedError, FaustError, FencedError, TransportError } from '../errors.js'
-import { exponential, type Backoff } from '../lib/backoff.js'
+import { exponential } from '../lib/backoff.js'
 import { sleep, type Clock } from '../lib/clock.js'
 import { Deferred } from '../lib/deferred.js'
 import type { Logger } from '../lib/log.js'
@@ -8,9 +8,6 @@ import type { Group, GroupOptions, Membership, TopicPartition } from '../transpo
 import { decodeAssignment, encodeMember, type RoundAssignment } from './assignment-codec.js'
 import { nameOf } from './assignor.js'
 import { leadRound } from './leader.js'
-
-/** What a group of the contract tells its member. */
-export type GroupCallbacks = Pick<GroupOptions, 'onRebalance' | 'onLost'>
 
 /** What becomes of a member's partitions. Never told of those that stay. Must not wait for `stop`, which waits for them. */
 export interface RebalanceCallbacks {
@@ -26,7 +23,7 @@ export interface RebalanceCallbacks {
 
 export interface RebalancerOptions {
   /** Makes the member's end of the group; a membership that is over is never used again. */
-  readonly group: (callbacks: GroupCallbacks) => Group
+  readonly group: (callbacks: Pick<GroupOptions, 'onRebalance' | 'onLost'>) => Group
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -40,7 +37,6 @@ export interface RebalancerOptions {
 /** One member's part in the group's rebalances: cooperative, one round at a time; see ASSIGNMENT.md. */
 export class Rebalancer {
   readonly #options: RebalancerOptions
-  readonly #backoff: Backoff
   readonly #owned = new Map<string, TopicPartition>()
   readonly #started = new Deferred<void>()
   readonly #stopping = new AbortController()
@@ -60,7 +56,6 @@ export class Rebalancer {
 
   constructor(options: RebalancerOptions) {
     this.#options = options
-    this.#backoff = exponential({ initialMs: 100, maxMs: longestPauseMs, random: options.random })
   }
 
   /** The membership to commit under; null while there is none. */
@@ -70,13 +65,7 @@ export class Rebalancer {
 
   /** What this member runs, sorted by topic and partition; a partition that is being revoked is still in it. */
   get owned(): readonly TopicPartition[] {
-    return [...this.#owned.values()].sort((a, b) =>
-      a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
-    )
-  }
-
-  get isLeader(): boolean {
-    return this.#isLeader
+    return [...this.#owned.values()].sort(byPlace)
   }
 
   /** Joins the group; resolves when the first assignment is applied, rejects when that cannot be or `stop` comes first. */
@@ -109,10 +98,6 @@ export class Rebalancer {
     return this.#loop ?? Promise.resolve()
   }
 
-  get #isStopping(): boolean {
-    return this.#stopping.signal.aborted
-  }
-
   #requestRound(): void {
     this.#isRoundDue = true
     this.#wake.resolve()
@@ -120,7 +105,7 @@ export class Rebalancer {
 
   async #run(): Promise<void> {
     let failure: Error | null = null
-    while (!this.#isStopping && failure === null) {
+    while (!this.#stopped.isSettled && failure === null) {
       try {
         await this.#step()
       } catch (error) {
@@ -146,21 +131,18 @@ export class Rebalancer {
 
   #open(): void {
     const over = new Deferred<null>()
-    const group = this.#options.group({
-      onRebalance: () => over.isSettled || this.#requestRound(),
-      onLost: error => this.#lose(session, error),
-    })
-    const session: Session = { group, over, isNew: true }
+    const onRebalance = (): void => (over.isSettled ? undefined : this.#requestRound())
+    const onLost = (error: Error): void => this.#lose(session, error)
+    const session: Session = { group: this.#options.group({ onRebalance, onLost }), over, isNew: true }
     this.#session = session
     this.#isRoundDue = true
   }
 
   /** Gives up what is not subscribed to any more, joins, and carries out the assignment. */
   async #round(session: Session): Promise<void> {
-    for (let dropped = this.#unsubscribed(); dropped.length > 0; dropped = this.#unsubscribed()) {
-      await this.#revoke(session, dropped)
-    }
-    if (session.over.isSettled || this.#isStopping) return
+    const dropped = this.owned.filter(({ topic }) => !this.#topics.includes(topic))
+    // The subscription may change again meanwhile.
+    if (dropped.length > 0) return this.#revoke(session, dropped)
     this.#isRoundDue = false
     const topics = this.#topics
     const membership = await this.#join(session)
@@ -177,11 +159,7 @@ export class Rebalancer {
     await this.#apply(session, { ...assignment, active: assignment.active.filter(at => topics.includes(at.topic)) })
   }
 
-  #unsubscribed(): readonly TopicPartition[] {
-    return this.owned.filter(({ topic }) => !this.#topics.includes(topic))
-  }
-
-  /** Null when it is pointless to wait on: the session is over, or the worker stops and has nothing to commit. */
+  /** Null when it is pointless to wait on: the session is over, or the worker stops, which waits briefly for a membership to commit under. */
   #join({ group, over }: Session): Promise<Membership | null> {
     const topics = this.#topics
     const generation = this.#membership?.generation ?? -1
@@ -191,7 +169,11 @@ export class Rebalancer {
       metadata: encodeMember({ generation, topics, owned: this.owned, held, wasLeader: this.#isLeader }),
       assign: members => leadRound(members, this.#options.topics),
     })
-    return Promise.race([joining, over.promise, ...(this.#owned.size === 0 ? [this.#stopped.promise] : [])])
+    const stopped = this.#stopped.promise.then(async () => {
+      if (this.#owned.size > 0) await sleep(this.#options.clock, lastRoundMs, { kind: 'background' })
+      return null
+    })
+    return Promise.race([joining, over.promise, stopped])
   }
 
   async #apply(session: Session, { active, isSettled }: RoundAssignment): Promise<void> {
@@ -202,12 +184,11 @@ export class Rebalancer {
       this.#isRoundDue = true
       await this.#revoke(session, goes)
     }
-    if (comes.length > 0 && !this.#isStopping) await this.#assign(session, comes)
-    if (session.over.isSettled || this.#isStopping) return
+    if (comes.length > 0 && !this.#stopped.isSettled) await this.#assign(session, comes)
+    if (session.over.isSettled || this.#stopped.isSettled) return
     this.#appliedMs = this.#options.clock.elapsed()
     this.#started.resolve()
-    const { callbacks } = this.#options
-    if (isSettled && goes.length === 0) this.#tell(() => callbacks.rebalanced(this.owned, this.#isLeader))
+    if (isSettled && goes.length === 0) this.#tell(to => to.rebalanced(this.owned, this.#isLeader))
   }
 
   async #revoke(session: Session, partitions: readonly TopicPartition[]): Promise<void> {
@@ -233,9 +214,8 @@ export class Rebalancer {
   async #checkTopics(): Promise<void> {
     this.#isTopicCheckDue = false
     if (!this.#membership?.isLeader) return
-    const counts = this.#counts
-    const found = await this.#options.topics([...counts.keys()])
-    if ([...counts].some(([name, count]) => (found.get(name) ?? 0) !== count)) this.#isRoundDue = true
+    const found = await this.#options.topics([...this.#counts.keys()])
+    if ([...this.#counts].some(([name, count]) => (found.get(name) ?? 0) !== count)) this.#isRoundDue = true
   }
 
   /** At once, whatever is running: what runs looks at its session when it comes back. */
@@ -247,15 +227,15 @@ export class Rebalancer {
     this.#membership = null
     this.#isLeader = false
     this.#options.log.warn({ error }, 'The membership of the group is over')
-    if (wasMember) this.#tell(() => this.#options.callbacks.lost(error))
+    if (wasMember) this.#tell(to => to.lost(error))
     // It may be over on this side only.
     void session.group.leave()
     this.#wake.resolve()
   }
 
-  #tell(callback: () => void): void {
+  #tell(callback: (to: RebalanceCallbacks) => void): void {
     try {
-      callback()
+      callback(this.#options.callbacks)
     } catch (error) {
       this.#options.log.error({ error }, 'What should have heard of a rebalance failed')
     }
@@ -263,25 +243,26 @@ export class Rebalancer {
 
   /** Returns the error when trying again makes no sense. */
   async #failed(error: Error): Promise<Error | null> {
-    const isFenced = error instanceof FencedError
-    const isHopeless = !isFenced && error instanceof FaustError && !error.retriable
-    if (error instanceof ClosedError || (isHopeless && !this.#started.isSettled)) return error
     this.#isRoundDue = true
-    if (isFenced && this.#session !== null) this.#lose(this.#session, error)
-    else {
-      this.#options.log.warn({ error }, 'A round of the group failed; it is tried again')
-      await this.#pause()
+    if (error instanceof FencedError && this.#session !== null) {
+      this.#lose(this.#session, error)
+      return null
     }
+    const isHopeless = error instanceof FaustError && !error.retriable && !this.#started.isSettled
+    if (error instanceof ClosedError || isHopeless) return error
+    this.#options.log.warn({ error }, 'A round of the group failed; it is tried again')
+    await this.#pause()
     return null
   }
 
   /** Longer after each failure, until a success has lasted. */
   async #pause(): Promise<void> {
-    const { clock } = this.#options
+    const { clock, random } = this.#options
+    const backoff = exponential({ initialMs: 100, maxMs: longestPauseMs, random })
     const hasLasted = this.#appliedMs !== null && clock.elapsed() - this.#appliedMs > longestPauseMs
     this.#failures = hasLasted ? 1 : this.#failures + 1
     this.#appliedMs = null
-    await sleep(clock, this.#backoff.delayMs(this.#failures), { kind: 'work', signal: this.#stopping.signal })
+    await sleep(clock, backoff.delayMs(this.#failures), { kind: 'work', signal: this.#stopping.signal })
   }
 
   async #end(failure: Error | null): Promise<void> {
@@ -290,13 +271,11 @@ export class Rebalancer {
       if (failure !== null) this.#lose(session, failure)
       else if (this.#owned.size > 0) await this.#revoke(session, this.owned)
     }
-    const isStatic = (this.#membership?.instanceId ?? null) !== null
+    const mayStay = typeof this.#membership?.instanceId === 'string'
     this.#membership = null
     this.#isLeader = false
-    if (session !== null && !session.over.isSettled) {
-      session.over.resolve(null)
-      if (!isStatic) await session.group.leave()
-    }
+    if (session !== null && !session.over.isSettled && !mayStay) await session.group.leave()
+    session?.over.resolve(null)
     this.#started.reject(failure ?? new ClosedError('The group was left before anything had been assigned.'))
   }
 }
@@ -310,6 +289,11 @@ interface Session {
 }
 
 const longestPauseMs = 10_000
+const lastRoundMs = 5_000
+
+function byPlace(left: TopicPartition, right: TopicPartition): number {
+  return left.topic === right.topic ? left.partition - right.partition : left.topic < right.topic ? -1 : 1
+}
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new TransportError(`A round of the group failed: ${String(error)}`)
