@@ -1,4 +1,4 @@
-import { FencedError } from '../errors.js'
+import { FencedError, TransportError } from '../errors.js'
 import type { Timer } from '../lib/clock.js'
 import type { Group, GroupOptions, JoinRound, Membership, PartitionOffset, TopicPartition } from '../transport/transport.js'
 import type { Coordinator } from './memory-coordinator.js'
@@ -30,6 +30,8 @@ export class MemoryGroup implements Group {
 
   async join(round: JoinRound): Promise<Membership> {
     if (this.#replaced !== null) throw this.#replaced
+    if (this.#isJoining)
+      throw new TransportError(`Cannot join the group "${this.#options.groupId}": it is joining already. Wait for that.`)
     this.#memberId ??= this.#broker.memberId(this.#link.clientId)
     if (this.#heartbeat === null) this.#beat()
     this.#isJoining = true

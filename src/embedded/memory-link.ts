@@ -59,7 +59,7 @@ export class Link {
     if (this.#refuse !== null) answer.reject(this.#refuse(request.what))
     else {
       this.#await(request.what, answer)
-      this.turn(() => this.attempt(request, isAnswerLost => settleBy(run, isAnswerLost ? new Deferred<T>() : answer)))
+      this.turn(() => this.attempt(request, isAnswerLost => settleBy(run, isAnswerLost ? lostAnswer<T>() : answer)))
     }
     return answer.promise
   }
@@ -152,9 +152,13 @@ function settleBy<T>(run: (answer: Deferred<T>) => void, answer: Deferred<T>): v
     run(answer)
   } catch (error) {
     answer.reject(error)
-    // A lost answer is nobody's; the one that somebody waits for has its own readers.
-    answer.promise.catch(() => undefined)
   }
+}
+
+function lostAnswer<T>(): Deferred<T> {
+  const answer = new Deferred<T>()
+  answer.promise.catch(() => undefined)
+  return answer
 }
 
 function closed(clientId: string): Refuse {

@@ -3,10 +3,10 @@ import type { Outgoing, OutgoingBatch, TopicPartition } from '../transport/trans
 import { bytesPerMessage, MemoryBatch, SparseHeaders } from './memory-batch.js'
 
 /** Messages in a batch at most; then the next one begins. */
-export const maxCount = 1024
+export const maxCount: number = 1024
 
 /** Bytes of keys and values in a batch at most, unless a single message has more. */
-export const maxBatchBytes = 256 * 1024
+export const maxBatchBytes: number = 256 * 1024
 
 /** The columns of an open batch: lent to it by its producer, which uses them again. */
 export class OpenColumns {

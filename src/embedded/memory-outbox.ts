@@ -131,7 +131,7 @@ export class Outbox {
   #take(): OpenBatch[] {
     const batches = this.#gathering
     this.#gathering = []
-    for (const topic of this.#topics.values()) topic.open = []
+    for (const { topic, partition } of batches) this.#findTopic(topic).open[partition] = undefined
     return batches
   }
 
@@ -186,7 +186,7 @@ export class Outbox {
 interface OpenTopic {
   readonly name: string
   /** By partition. */
-  open: (OpenBatch | undefined)[]
+  readonly open: (OpenBatch | undefined)[]
 }
 
 const plainRequest: Request = { what: 'store messages', operation: 'produce' }

@@ -56,7 +56,8 @@ export class MemoryProducer implements Producer {
   async commit(offsets: readonly PartitionOffset[], membership: Membership | null): Promise<void> {
     const what = 'commit a transaction'
     this.#check(what)
-    if (this.#state !== 'open') throw new TransportError(`Cannot ${what}: none is open. Begin one first.`)
+    if (this.#state !== 'open')
+      throw new TransportError(`Cannot ${what}: none is open, or it has failed. Abort it and begin another.`)
     this.#state = 'ending'
     this.#outbox.refuse = outside
     const copy = offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }))

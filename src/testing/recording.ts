@@ -1,4 +1,12 @@
-import type { Connection, ConnectionContext, Outgoing, OutgoingBatch, Producer, ProducerOptions, Transport } from '../transport/transport.js'
+import type {
+  Connection,
+  ConnectionContext,
+  Outgoing,
+  OutgoingBatch,
+  Producer,
+  ProducerOptions,
+  Transport,
+} from '../transport/transport.js'
 
 /** A message as it was handed to the broker. */
 export interface Recorded {

@@ -91,7 +91,11 @@ class Simulation implements TestWorker {
     }
   }
 
-  async send<Value, Key>(to: Channel<Value, Key> | SilentAgent<Value, Key>, value: Value, options?: SendOptions<Key>): Promise<void> {
+  async send<Value, Key>(
+    to: Channel<Value, Key> | SilentAgent<Value, Key>,
+    value: Value,
+    options?: SendOptions<Key>,
+  ): Promise<void> {
     this.#throwFailure()
     let refused: { error: unknown } | null = null
     to.send(value, options).then(undefined, (error: unknown) => {

@@ -36,7 +36,7 @@ async function settlesEverything(scene: Scene): Promise<void> {
   const { admin } = connection
   const producer = await scene.producer({ transactionalId: scene.name('id') }, connection)
   await scene.wait(producer.begin())
-  while (!producer.isFull) producer.append(outgoing(at, Buffer.alloc(100_000)))
+  scene.fill(producer, at)
   const join = seat.join()
   await scene.until(() => other.notices > 0, 'the other to be asked')
   const pending = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ContractTest, type Scene, expectCode } from './scene.js'
-import { Seat } from './seat.js'
+import type { Seat } from './seat.js'
 
 export const groupRounds: readonly ContractTest[] = [
   { name: 'groups: a member that is alone leads and gets what it assigns itself', run: joinsAlone },
@@ -136,20 +136,23 @@ async function keepsAlive(scene: Scene): Promise<void> {
   await scene.until(() => scene.clock.now() - start > 18_000, 'three session time-outs')
   for (const seat of seats) {
     assert.deepEqual(seat.lost, [])
-    await scene.wait(seat.group.commit([], seat.current))
+    await scene.commit(seat)
     assert.equal(seat.current.generation, generation)
   }
 }
 
 async function throwsOut(scene: Scene): Promise<void> {
   const groupId = scene.name('group')
-  const [idle, other] = [await scene.seat(groupId), await scene.seat(groupId)]
+  const patient = { sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 3000 }
+  const [idle, other] = [await scene.seat(groupId, patient), await scene.seat(groupId, patient)]
   await scene.agree(idle)
   idle.isObedient = false
+  const start = scene.clock.now()
   other.start()
   await scene.until(() => idle.notices > 0, 'a request to join again')
   await scene.agreed(other)
-  await scene.refused(idle.group.commit([], idle.current), 'FAUST_FENCED')
+  assert.ok(scene.clock.now() - start < 25_000, 'the others had to wait for the end of its session')
+  await scene.refused(scene.commit(idle), 'FAUST_FENCED')
   await scene.until(() => idle.lost.length === 1, 'word of the loss')
   expectCode('FAUST_FENCED')(idle.lost[0])
 }
@@ -248,7 +251,7 @@ async function restartsStatic(scene: Scene): Promise<void> {
   assert.equal(second.assigned, 'what it had')
   assert.equal(second.current.generation, current.generation)
   assert.equal(second.current.instanceId, 'one')
-  await scene.wait(other.group.commit([], current))
+  await scene.commit(other, current)
   assert.equal(other.notices, notices)
 }
 
@@ -291,6 +294,6 @@ async function keepsApart(scene: Scene): Promise<void> {
   await scene.agree(other)
   await scene.agreed(one)
   await scene.wait(other.group.leave())
-  await scene.wait(one.group.commit([], one.current))
+  await scene.commit(one)
   assert.deepEqual([one.rounds, one.notices], [1, 0])
 }

@@ -3,6 +3,7 @@ import type {
   Connection,
   GroupOptions,
   Isolation,
+  Membership,
   Outgoing,
   OutgoingBatch,
   Producer,
@@ -96,6 +97,17 @@ export class Scene {
     for (const batch of new Set<OutgoingBatch>(batches)) assert.equal(batch.error, null)
   }
 
+  /** Appends until the producer is full; returns how many messages that took. */
+  fill(producer: Producer, at: TopicPartition): number {
+    const value = Buffer.alloc(10_000)
+    let count = 0
+    for (; !producer.isFull; count++) {
+      assert.ok(count < 20_000, 'the producer takes 200 MB without being full')
+      producer.append(outgoing(at, value))
+    }
+    return count
+  }
+
   flush(producer: Producer): Promise<void> {
     return this.wait(producer.flush(), 'a flush')
   }
@@ -127,6 +139,12 @@ export class Scene {
 
   async agreed(...seats: readonly Seat[]): Promise<void> {
     await this.until(() => Seat.agree(seats), `${seats.length} members in one generation`)
+  }
+
+  /** Commits an offset of a topic made for it, as a member that may. */
+  async commit(seat: Seat, membership: Membership = seat.current): Promise<void> {
+    const at = { topic: await this.topic(), partition: 0, offset: 0 }
+    await this.wait(seat.group.commit([at], membership), 'a commit')
   }
 
   until(condition: () => boolean, what: string): Promise<void> {
