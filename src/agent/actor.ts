@@ -1,5 +1,7 @@
 import type { Host } from '../channel/host.js'
+import { OptionError } from '../errors.js'
 import { Deferred } from '../lib/deferred.js'
+import type { Stream, Topic } from '../stream/contract.js'
 import { enterBody, type BodyScope } from '../stream/current-event.js'
 import { Hands, type InHand } from '../stream/hands.js'
 import type { Held } from '../stream/lane.js'
@@ -76,6 +78,10 @@ export class Actor implements BodyScope {
     return queue
   }
 
+  get onUnanswered(): (held: Held) => void {
+    return this.#options.onUnanswered
+  }
+
   hopFailed(error: unknown, held: readonly InHand[]): Promise<void> {
     return this.#options.hopFailed(error, held)
   }
@@ -88,7 +94,17 @@ export class Actor implements BodyScope {
       stages: [],
       isManual: false,
       clock: () => host.clock,
-      hop: (stream, topic) => host.hop(stream, topic, this),
+      hop: (stream, topic) => this.#hop(stream, topic),
+    })
+  }
+
+  /** Partitions on the far side of a hop are other ones: they cannot be one actor's each. */
+  #hop(stream: EventStream, topic: Topic<unknown, unknown>): Stream<unknown, unknown> {
+    const { agent, host } = this.#options
+    if (!agent.settings.isolatedPartitions) return host.hop(stream, topic, this)
+    const remedy = `Let a second agent with isolatedPartitions read "${topic.name}".`
+    throw new OptionError(`Agent "${agent.name}" has isolatedPartitions, so its stream cannot go through a topic. ${remedy}`, {
+      option: 'isolatedPartitions',
     })
   }
 
@@ -136,6 +152,8 @@ export class Actor implements BodyScope {
     if (!this.isRunning) return
     this.isRunning = false
     const held = this.hands.take()
+    // Another loop of the same body must not go on beside the actor that takes over.
+    this.hands.end()
     this.#over.resolve()
     this.#options.onFailed(this, { error, held })
   }

@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.js'
 import { toMs, type Duration } from '../lib/duration.js'
 import { uuid } from '../lib/random.js'
-import type { Schema } from '../message/schema.js'
+import { validator, type Schema } from '../message/schema.js'
 import { AppChannel } from '../channel/channel.js'
 import type { Home } from '../channel/host.js'
 import { knownPolicy, skip, type ErrorPolicy, type KnownPolicy } from '../channel/policy.js'
@@ -135,12 +135,23 @@ interface Request {
   readonly options: SendOptions<unknown>
 }
 
+const knownOptions = ['topic', 'value', 'key', 'concurrency', 'isolatedPartitions', 'reply', 'onError', 'supervisor']
+
 /** Checks the options of an agent; throws `OptionError`. */
 export function agentSettings(name: string, options: AgentOptions): AgentSettings {
-  const { concurrency = 1, isolatedPartitions = false, reply, onError, supervisor } = options
+  const { concurrency = 1, isolatedPartitions = false, reply, onError = skip(), supervisor } = options
+  const unknown = Object.keys(options).find(option => !knownOptions.includes(option))
+  if (unknown !== undefined) {
+    throw new OptionError(`Agent "${name}" has no option "${unknown}". It takes ${knownOptions.join(', ')}.`, { option: unknown })
+  }
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new OptionError(`Agent "${name}": concurrency must be a whole number above 0, got ${String(concurrency)}.`, {
       option: 'concurrency',
+    })
+  }
+  if (typeof isolatedPartitions !== 'boolean') {
+    throw new OptionError(`Agent "${name}": isolatedPartitions must be true or false, got ${String(isolatedPartitions)}.`, {
+      option: 'isolatedPartitions',
     })
   }
   if (isolatedPartitions && concurrency > 1) {
@@ -148,13 +159,8 @@ export function agentSettings(name: string, options: AgentOptions): AgentSetting
       option: 'isolatedPartitions',
     })
   }
-  return {
-    concurrency,
-    isolatedPartitions,
-    reply,
-    onError: knownPolicy(onError ?? skip()),
-    supervision: knownSupervision(supervisor),
-  }
+  validator(reply)
+  return { concurrency, isolatedPartitions, reply, onError: knownPolicy(onError), supervision: knownSupervision(supervisor) }
 }
 
 function withKey([key, value]: readonly [unknown, unknown]): Request {

@@ -18,6 +18,7 @@ export type Yielded<P> = P extends AsyncIterable<infer Reply> ? Reply : never
 export type Many<T> = Iterable<T> | AsyncIterable<T>
 export type Pair<Key, Value> = readonly [key: KeyInput<Key>, value: Value]
 
+/** What may be said of a question besides its message. */
 export interface AskOptions {
   /** How long to wait for the answer, for each item by itself; default 30 s. */
   timeout?: Duration | undefined

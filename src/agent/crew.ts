@@ -1,4 +1,4 @@
-import { AgentError, RestartBudgetError } from '../errors.js'
+import { AgentError, ClosedError, RestartBudgetError } from '../errors.js'
 import type { Host } from '../channel/host.js'
 import { AppTopic } from '../channel/topic.js'
 import { publish, traces } from '../lib/trace.js'
@@ -144,6 +144,8 @@ export class Crew {
 
   #failed(who: { post: Post; actor: Actor }, failure: { error: unknown; held: readonly InHand[] }): void {
     const { error, held } = failure
+    // It was told to end, and what it does on its way out concerns no event.
+    if (error instanceof ClosedError && who.actor.hands.isEnded && held.length === 0) return this.#ended(who.post, who.actor)
     this.counts.failed++
     this.#log(error, held)
     this.#policies.apply(error, held)

@@ -65,7 +65,7 @@ export class ErrorPolicies {
     if (!event.isAnswered) sendFailure(this.#host, event, { kind: 'error', ...described(failure.error) })
     switch (policy.policy) {
       case 'crash':
-        event.lot.returned++
+        event.lot.giveBack()
         this.#host.fail(this.#fatal(event, failure.error))
         return
       case 'dead-letter':

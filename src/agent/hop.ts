@@ -14,11 +14,12 @@ export interface HopOptions {
 
 /**
  * `through(topic)`: sends every event of `source` on, key and headers kept, and gives the stream of what comes out there.
- * It is made once: a body that runs again goes on with it. An `ask` is answered behind the hop, so passing on is no answer.
+ * It is made once: a body that runs again goes on with it. An `ask` is answered behind the hop, so passing on leaves it open.
  */
 export function hop(options: HopOptions): EventStream {
   const { host, source, topic, body } = options
-  const queue = body === null ? connect(options) : body.claim(`through:${topic.name}`, () => connect(options))
+  const name = `through:${topic.target}`
+  const queue = body === null ? connect(options) : body.claim(name, () => connect(options))
   const hands = body?.hands ?? new Hands()
   if (body === null) host.adopt(hands)
   const reading = { queue, hands, turn: host.turn, gate: host.outbox }
@@ -32,10 +33,10 @@ export function hop(options: HopOptions): EventStream {
 }
 
 function connect(options: HopOptions): StreamQueue {
-  const { host, source, topic } = options
+  const { host, source, topic, body } = options
   const queue = new StreamQueue()
   host.subscribe({ topic, queueFor: () => queue })
-  const hands = new Hands()
+  const hands = new Hands(body?.onUnanswered)
   host.adopt(hands)
   const reading = { ...source.opened(), hands }
   void forward(
@@ -53,7 +54,9 @@ async function forward(stream: EventStream, hands: Hands, options: HopOptions): 
     try {
       for await (const event of stream.events()) {
         const letter = topic.letter(host, event.value, { key: event.key, timestamp: event.timestamp })
-        host.outbox.send({ ...letter, headers: event.headers.size > 0 ? event.headers : null })
+        host.outbox.post({ ...letter, headers: event.headers.size > 0 ? event.headers : null })
+        const held = hands.current
+        if (held !== null) held.isAnswered = true
       }
       return
     } catch (error) {

@@ -1,5 +1,6 @@
 import { AppChannel } from '../channel/channel.js'
 import type { Host } from '../channel/host.js'
+import type { Letter } from '../channel/outbox.js'
 import { SentMessage } from '../channel/sent-message.js'
 import { TopicColumns } from '../channel/topic-columns.js'
 import { AppTopic } from '../channel/topic.js'
@@ -14,6 +15,8 @@ export class Outlet {
   readonly #agent: AppAgent
   readonly #host: Host
   readonly #hands: Hands
+  /** Used again for every message: the outbox copies what it keeps. */
+  readonly #letter: Letter = { topic: '', partition: null, timestamp: 0, key: null, keyStart: 0, keyEnd: 0, value: null, headers: null }
 
   constructor(agent: AppAgent, host: Host, hands: Hands) {
     this.#agent = agent
@@ -43,7 +46,7 @@ export class Outlet {
     const target = sink instanceof AppAgent ? sink.source : sink
     if (target instanceof AppTopic) return this.#toTopic(target, value, { key, held })
     const sinkKey = key !== undefined ? key(value) : held === null ? null : held.lot.columns.key(held.index)
-    if (target instanceof AppChannel) return target.put(value, { key: sinkKey })
+    if (target instanceof AppChannel) return target.put(value, { key: sinkKey, timestamp: held?.lot.columns.timestamp(held.index) })
     return promised((target as Destination<unknown>).send(value, { key: sinkKey }))
   }
 
@@ -53,22 +56,19 @@ export class Outlet {
     const columns = held?.lot.columns
     if (key === undefined && held !== null && columns instanceof TopicColumns && columns.keyCodec === topic.keyCodec) {
       const { batch } = columns
-      const keyStart = batch.keyStarts[held.index] as number
-      this.#host.outbox.send({
-        topic: topic.target,
-        partition: null,
-        timestamp: columns.timestamp(held.index),
-        key: keyStart < 0 ? null : batch.buffer,
-        keyStart,
-        keyEnd: batch.keyEnds[held.index] as number,
-        value: topic.encode(this.#host, value),
-        headers: null,
-      })
+      const letter = this.#letter
+      letter.topic = topic.target
+      letter.timestamp = columns.timestamp(held.index)
+      letter.keyStart = batch.keyStarts[held.index] as number
+      letter.keyEnd = batch.keyEnds[held.index] as number
+      letter.key = letter.keyStart < 0 ? null : batch.buffer
+      letter.value = topic.encode(this.#host, value)
+      this.#host.outbox.post(letter)
       return null
     }
     const ownKey = key !== undefined ? key(value) : held === null || columns === undefined ? null : columns.key(held.index)
     const timestamp = held === null || columns === undefined ? undefined : columns.timestamp(held.index)
-    this.#host.outbox.send(topic.letter(this.#host, value, { key: ownKey, timestamp }))
+    this.#host.outbox.post(topic.letter(this.#host, value, { key: ownKey, timestamp }))
     return null
   }
 
@@ -98,7 +98,9 @@ function sendReply(host: Host, held: Held, reply: { address: ReturnAddress; valu
     return
   }
   const value = encodeReply(key, { correlationId, value: reply.value, error: reply.error })
-  host.outbox.send({ topic, partition: null, timestamp, key: null, keyStart: 0, keyEnd: 0, value, headers: null })
+  const letter = { topic, partition: null, timestamp, key: null, keyStart: 0, keyEnd: 0, value, headers: null }
+  // Whoever asked may be gone, with the topic: that is no reason to stop.
+  host.outbox.send(letter).catch((error: unknown) => host.log.debug({ topic, correlationId, error }, 'A reply found nobody'))
 }
 
 function promised(result: unknown): Promise<unknown> | null {

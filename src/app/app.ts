@@ -214,6 +214,11 @@ export class App implements AsyncDisposable {
     if (topic !== undefined && !(topic instanceof AppTopic) && !(topic instanceof AppChannel)) {
       throw new OptionError(`Agent "${name}": topic must be what app.topic or app.channel has returned.`, { option: 'topic' })
     }
+    const extra = topic === undefined ? undefined : (['value', 'key'] as const).find(option => options[option] !== undefined)
+    if (extra !== undefined) {
+      const why = `reads the ${topic instanceof AppTopic ? 'topic' : 'channel'} "${topic?.name}", which has its schemas: remove ${extra}`
+      throw new OptionError(`Agent "${name}" ${why}.`, { option: extra })
+    }
     const schemas = { ...(value === undefined ? {} : { value }), ...(key === undefined ? {} : { key }) }
     const source = topic ?? this.#topic(`${this.id}-${name}`, schemas)
     return this.#declared.add(this.#declared.agents, 'agent', new AppAgent(this.#home, { name, source, settings, run }))

@@ -2,6 +2,7 @@ import type { AppAgent } from '../agent/agent.js'
 import { AppTopic } from '../channel/topic.js'
 import { AppChannel } from '../channel/channel.js'
 import { DeclarationError, DuplicateNameError } from '../errors.js'
+import { toMs, type Duration } from '../lib/duration.js'
 import type { TopicSpec } from '../transport/transport.js'
 import type { TimerDeclaration } from '../worker/scheduler.js'
 import type { TaskDeclaration } from '../worker/tasks.js'
@@ -18,11 +19,11 @@ export interface CommandDeclaration {
 /** Everything that an app has declared, and whether it makes sense together. */
 export class Declarations {
   readonly topics: AppTopic[] = []
-  readonly channels = new Map<string, AppChannel>()
-  readonly agents = new Map<string, AppAgent>()
-  readonly timers = new Map<string, TimerDeclaration>()
-  readonly tasks = new Map<string, TaskDeclaration>()
-  readonly commands = new Map<string, CommandDeclaration>()
+  readonly channels: Map<string, AppChannel> = new Map()
+  readonly agents: Map<string, AppAgent> = new Map()
+  readonly timers: Map<string, TimerDeclaration> = new Map()
+  readonly tasks: Map<string, TaskDeclaration> = new Map()
+  readonly commands: Map<string, CommandDeclaration> = new Map()
 
   /** Throws `DuplicateNameError`: `what` names the kind. */
   add<Declared extends { readonly name: string }>(kind: Map<string, Declared>, what: string, declared: Declared): Declared {
@@ -67,9 +68,10 @@ export class Declarations {
 function disagreements(name: string, topics: readonly AppTopic[]): string[] {
   const settings = topics.filter(topic => topic.names.includes(name)).map(topic => topic.settings)
   return (['partitions', 'retention', 'compacted'] as const).flatMap(option => {
-    const said = new Set(settings.flatMap(setting => setting[option] ?? []))
-    if (said.size < 2) return []
-    return `topic "${name}" is declared with ${option} ${[...said].join(' and ')}: say it once, or the same`
+    const said = settings.flatMap(setting => setting[option] ?? [])
+    const meant = said.map(value => (option === 'retention' ? toMs(value as Duration, option) : value))
+    if (new Set(meant).size < 2) return []
+    return `topic "${name}" is declared with ${option} ${[...new Set(said)].join(' and ')}: say it once, or the same`
   })
 }
 

@@ -17,7 +17,8 @@ export const deadLetterSuffix = '-dead-letters'
 
 /**
  * Sends a message as it came, bytes and headers, with headers that say what happened (the shape of Kafka Streams'
- * KIP-1034). `<topic>-dead-letters` has as many partitions as its source and gets the message into the same one.
+ * KIP-1034). `<topic>-dead-letters` has as many partitions as its source, unless declared otherwise, and gets the message
+ * into the same one.
  */
 export function sendDeadLetter(host: Host, message: { batch: Batch; index: number; to: string | undefined }, failure: Failure): void {
   const { batch, index } = message
@@ -32,6 +33,7 @@ export function sendDeadLetter(host: Host, message: { batch: Batch; index: numbe
     keyEnd: batch.keyEnds[index] as number,
     value: valueStart < 0 ? null : batch.buffer.subarray(valueStart, batch.valueEnds[index]),
     headers: withFailure(batch.headers?.at(index), { batch, index, failure }),
+    wraps: true,
   })
 }
 

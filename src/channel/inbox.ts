@@ -27,8 +27,9 @@ export class Inbox {
   readonly #capacity: number
   readonly #subscribers: { queue: StreamQueue; lane: Lane }[] = []
   readonly #tenure: Tenure = { isLeaving: false, isOver: false, settled: null }
-  /** Until somebody subscribes. */
+  /** What nobody has been there to get. */
   #early: ChannelItem[] = []
+  #isHandingOver = false
   readonly #senders: Sender[] = []
   #isClosed = false
 
@@ -37,25 +38,28 @@ export class Inbox {
     this.#capacity = capacity
   }
 
-  /** Resolves when there is room for it. */
+  /** Resolves when there is room for it; nobody has to await it. */
   put(item: ChannelItem): Promise<void> {
-    if (this.#isClosed) return Promise.reject(this.#closed())
-    if (this.#senders.length === 0 && this.#hasRoom()) {
+    if (!this.#isClosed && this.#senders.length === 0 && this.#hasRoom()) {
       this.#deliver(item)
       return sent
     }
-    return new Promise((done, failed) => this.#senders.push({ item, done, failed }))
+    const admitted = new Promise<void>((done, failed) => {
+      if (this.#isClosed) failed(this.#closed())
+      else this.#senders.push({ item, done, failed })
+    })
+    admitted.catch(() => undefined)
+    return admitted
   }
 
-  /** The first subscriber also gets what was sent before anybody listened. */
+  /** Those who subscribe first, in one go, also get what was sent before anybody listened. */
   subscribe(queue: StreamQueue): void {
     const lane = queue.addLane(() => this.#admit(), { events: this.#capacity, bytes: Infinity })
     this.#subscribers.push({ queue, lane })
     queue.onClose(() => this.#unsubscribe(queue))
-    const early = this.#early
-    this.#early = []
-    for (const item of early) this.#deliver(item)
-    this.#admit()
+    if (this.#early.length === 0 || this.#isHandingOver) return
+    this.#isHandingOver = true
+    queueMicrotask(() => this.#handOver())
   }
 
   /** What it holds dies with it; waiting senders are told. */
@@ -66,12 +70,28 @@ export class Inbox {
   }
 
   #hasRoom(): boolean {
-    if (this.#subscribers.length === 0) return this.#early.length < this.#capacity
-    return this.#subscribers.every(({ lane }) => lane.queued < this.#capacity)
+    if (this.#isWaiting) return this.#early.length < this.#capacity
+    return this.#subscribers.every(({ lane }) => lane.wantsMore)
+  }
+
+  /** For a subscriber, or until the first ones are all there. */
+  get #isWaiting(): boolean {
+    return this.#subscribers.length === 0 || this.#isHandingOver
+  }
+
+  #handOver(): void {
+    this.#isHandingOver = false
+    const early = this.#early
+    this.#early = []
+    for (const item of early) this.#deliver(item)
+    this.#admit()
   }
 
   #deliver(item: ChannelItem): void {
-    if (this.#subscribers.length === 0) this.#early.push(item)
+    if (this.#isWaiting) {
+      this.#early.push(item)
+      return
+    }
     for (const { queue, lane } of this.#subscribers) {
       queue.push(lane, new Delivered(new ChannelColumns(this.#name, item), this.#tenure))
     }

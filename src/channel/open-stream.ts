@@ -12,14 +12,15 @@ export interface StreamSource {
 
 /**
  * A stream over a source. Made in the body of an agent or task it belongs to that body, and a later run of the body goes
- * on with it; made elsewhere it connects when its first loop starts.
+ * on with it; made elsewhere it connects when its first loop starts, and again when the worker it was connected to has stopped.
  */
 export function openStream(home: Home, source: StreamSource): EventStream {
   const body = currentBody()
   let reading: ReturnType<StreamParts['open']> | null = null
   let host: Host | null = null
-  const open: StreamParts['open'] = () => {
-    if (reading !== null && !(body === null && reading.queue.isClosed)) return reading
+  const open: StreamParts['open'] = isNewLoop => {
+    const isStale = isNewLoop === true && body === null && reading?.hands.isEnded === true
+    if (reading !== null && !isStale) return reading
     const reader = body === null ? home.worker() : (body.host as Host)
     host = reader
     const connect = (): StreamQueue => {

@@ -7,15 +7,17 @@ import { SentMessage } from './sent-message.js'
 
 /** A message that is ready to go but for its partition. */
 export interface Letter {
-  readonly topic: string
+  topic: string
   /** `null` leaves the choice to the key, or to the turn of the partitions. */
-  readonly partition: number | null
-  readonly timestamp: number
-  readonly key: Uint8Array | null
-  readonly keyStart: number
-  readonly keyEnd: number
-  readonly value: string | Uint8Array | null
-  readonly headers: Headers | null
+  partition: number | null
+  timestamp: number
+  key: Uint8Array | null
+  keyStart: number
+  keyEnd: number
+  value: string | Uint8Array | null
+  headers: Headers | null
+  /** A partition that the topic does not have is counted round from the first. */
+  wraps?: boolean
 }
 
 export interface OutboxOptions {
@@ -48,6 +50,8 @@ export class Outbox implements Gate {
   readonly #failing = new Set<OutgoingBatch>()
   readonly #out: Outgoing = { topic: '', partition: 0, timestamp: 0, key: null, keyStart: 0, keyEnd: 0, value: null, headers: null }
   #producer: Producer | null = null
+  /** Those of this turn. */
+  #refusals = 0
   #isClosed = false
 
   constructor(options: OutboxOptions, hash: (buffer: Uint8Array, start: number, end: number) => number) {
@@ -69,6 +73,20 @@ export class Outbox implements Gate {
     return sent
   }
 
+  /** Sends what nobody will await: no object is made for it, and `letter` may be used again. */
+  post(letter: Letter): void {
+    const route = this.#routes.get(letter.topic)
+    if (route === undefined || route.parked !== null) {
+      this.send({ ...letter })
+      return
+    }
+    try {
+      this.#write(route, letter)
+    } catch (error) {
+      this.refuse(error as Error)
+    }
+  }
+
   /** The delivery of something that failed before it could be sent. */
   refuse(error: Error): SentMessage {
     const sent = new SentMessage(this)
@@ -79,6 +97,12 @@ export class Outbox implements Gate {
   /** How many partitions a topic has, once a message was sent to it; before that, 0. */
   partitionsOf(topic: string): number {
     return this.#routes.get(topic)?.partitions ?? 0
+  }
+
+  /** The topics sent to so far, with the partitions that they had. */
+  get topics(): ReadonlyMap<string, number> {
+    const prepared = [...this.#routes].filter(([, { parked }]) => parked === null)
+    return new Map(prepared.map(([topic, { partitions }]) => [topic, partitions]))
   }
 
   /** A topic may have changed: ask again before the next message. */
@@ -104,7 +128,7 @@ export class Outbox implements Gate {
   async flush(): Promise<void> {
     while (this.#preparing.size > 0) await Promise.all(this.#preparing)
     await this.#producer?.flush()
-    while (this.#failing.size > 0) await nextTurn(this.#options.clock)
+    while (this.#failing.size > 0 || this.#refusals > 0) await nextTurn(this.#options.clock)
   }
 
   /** What is parked fails; later sends are refused. */
@@ -112,7 +136,7 @@ export class Outbox implements Gate {
     this.#isClosed = true
     for (const route of this.#routes.values()) {
       for (const { sent } of route.parked ?? []) sent.fail(new ClosedError('Cannot send: the connection has been closed.'))
-      route.parked = []
+      route.parked = null
     }
   }
 
@@ -144,24 +168,27 @@ export class Outbox implements Gate {
   }
 
   #append(route: Route, letter: Letter, sent: SentMessage): void {
+    try {
+      sent.place(this.#write(route, letter))
+    } catch (error) {
+      this.#refuse(sent, error as Error)
+    }
+  }
+
+  #write(route: Route, letter: Letter): OutgoingBatch {
+    if (this.#isClosed || this.#producer === null) throw new ClosedError('Cannot send: the connection has been closed.')
     const out = this.#out
     out.topic = letter.topic
-    out.partition = letter.partition ?? this.#choose(route, letter)
+    out.partition = letter.partition === null ? this.#choose(route, letter) : named(letter, route.partitions)
     out.timestamp = letter.timestamp
     out.key = letter.key
     out.keyStart = letter.keyStart
     out.keyEnd = letter.keyEnd
     out.value = letter.value
     out.headers = letter.headers
-    try {
-      if (this.#isClosed || this.#producer === null) throw new ClosedError('Cannot send: the connection has been closed.')
-      if (out.partition >= route.partitions) throw noSuchPartition(out, route.partitions)
-      const batch = this.#producer.append(out)
-      if (batch.count === 1) batch.onSettled(() => this.#settled(batch))
-      sent.place(batch)
-    } catch (error) {
-      this.#refuse(sent, error as Error)
-    }
+    const batch = this.#producer.append(out)
+    if (batch.count === 1) batch.onSettled(() => this.#settled(batch))
+    return batch
   }
 
   #choose(route: Route, letter: Letter): number {
@@ -174,7 +201,9 @@ export class Outbox implements Gate {
   /** Whoever awaits the message has until the end of this turn to say so. */
   #refuse(sent: SentMessage, error: Error): void {
     sent.fail(error)
+    this.#refusals++
     this.#options.clock.turn(() => {
+      this.#refusals--
       if (!sent.isAwaited && !this.#isClosed) this.#options.onHopeless(error)
     })
   }
@@ -195,9 +224,12 @@ export class Outbox implements Gate {
   }
 }
 
-function noSuchPartition({ topic, partition }: Outgoing, partitions: number): SendError {
-  return new SendError(
-    `Cannot send to partition ${partition} of "${topic}": it has ${partitions}. Name one from 0 to ${partitions - 1}, or none.`,
+/** The partition that a message names. */
+function named({ topic, partition, wraps }: Letter, partitions: number): number {
+  const number = partition as number
+  if (Number.isInteger(number) && number >= 0 && (number < partitions || wraps === true)) return number % partitions
+  throw new SendError(
+    `Cannot send to partition ${number} of "${topic}": it has ${partitions}. Name one from 0 to ${partitions - 1}, or none.`,
     { topic },
   )
 }

@@ -1,4 +1,5 @@
 import type { Placement } from '../message/record.js'
+import type { LeftToCommit } from '../stream/awaited.js'
 import type { Delivery } from '../stream/contract.js'
 import type { OutgoingBatch } from '../transport/transport.js'
 
@@ -8,7 +9,7 @@ interface Claims {
 }
 
 /** One message on its way: a promise for whoever awaits it, and nothing but three fields for whoever does not. */
-export class SentMessage implements Delivery {
+export class SentMessage implements Delivery, LeftToCommit {
   readonly #claims: Claims
   #batch: OutgoingBatch | null = null
   #index = 0
@@ -30,6 +31,10 @@ export class SentMessage implements Delivery {
   fail(error: Error): void {
     this.#error = error
     this.#placed?.()
+  }
+
+  get isLeftToCommit(): true {
+    return true
   }
 
   get isAwaited(): boolean {

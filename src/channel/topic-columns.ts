@@ -1,8 +1,8 @@
-import { DecodeError } from '../errors.js'
+import { DecodeError, ValidationError } from '../errors.js'
 import type { Codec, RangeDecoder } from '../message/codec.js'
 import { noHeaders, type Headers } from '../message/record.js'
 import type { Validator } from '../message/schema.js'
-import type { Columns } from '../stream/delivered.js'
+import { halting, unreadable, type Columns } from '../stream/delivered.js'
 import type { Batch } from '../transport/transport.js'
 
 /** One message of a batch. */
@@ -121,27 +121,33 @@ export class TopicColumns implements Columns {
       try {
         keys[index] = this.#reading.readKey(this.#keyBytes(index))
       } catch (error) {
-        values[index] = this.#refuse(index, 'key', error)
+        values[index] = this.#readable(values[index], () => this.#refuse(index, 'key', error))
       }
     }
     this.#keys = keys
   }
 
   #readTimestamps(values: unknown[], timestampOf: (value: unknown) => number | Date): void {
-    const timestamps = new Float64Array(this.count)
-    for (let index = 0; index < this.count; index++) {
-      const value = values[index]
-      const isReadable = typeof value !== 'symbol' && !(value instanceof Promise)
-      timestamps[index] = this.#batch.timestamps[index] as number
-      if (!isReadable) continue
+    const timestamps = Float64Array.from(this.#batch.timestamps)
+    this.#timestamps = timestamps
+    const read = (value: unknown, index: number): unknown => {
       try {
-        timestamps[index] = Number(timestampOf(value))
-        if (Number.isNaN(timestamps[index])) throw new DecodeError('timestamp() returned no number', this.#facts(index, 'value'))
+        timestamps[index] = checkedTime(timestampOf(value))
+        return value
       } catch (error) {
-        values[index] = this.#refuse(index, 'value', error)
+        return this.#refuse(index, 'value', error)
       }
     }
-    this.#timestamps = timestamps
+    for (let index = 0; index < this.count; index++) {
+      // A tombstone says nothing of its time.
+      values[index] = this.#readable(values[index], value => (value === null ? null : read(value, index)))
+    }
+  }
+
+  /** Goes on with a value, at once or when it is there, unless it has been refused: nothing is refused twice. */
+  #readable(value: unknown, goOn: (value: unknown) => unknown): unknown {
+    if (value instanceof Promise) return value.then(late => this.#readable(late, goOn))
+    return value === unreadable || value === halting ? value : goOn(value)
   }
 
   #refuse(index: number, part: 'key' | 'value', cause: unknown): unknown {
@@ -164,4 +170,10 @@ export class TopicColumns implements Columns {
     const start = this.#batch.keyStarts[index] as number
     return start < 0 ? null : Buffer.from(this.#batch.buffer.subarray(start, this.#batch.keyEnds[index]))
   }
+}
+
+function checkedTime(time: number | Date): number {
+  const ms = time instanceof Date ? time.getTime() : time
+  if (Number.isFinite(ms)) return ms
+  throw new ValidationError(`timestamp() must return a number or a Date, got ${String(time)}`)
 }

@@ -21,8 +21,11 @@ export interface Event<Value, Key = RawKey | null> {
   settle(): void
 }
 
+/** What may be said of a message besides its value. */
 export interface SendOptions<Key> {
+  /** What it is partitioned by; without one the partitions take turns. */
   key?: KeyInput<Key> | undefined
+  /** Instead of the key's own. */
   partition?: number | undefined
   /** Milliseconds since 1970; the clock's time when not given. */
   timestamp?: number | undefined
@@ -65,6 +68,7 @@ export interface Stream<Value, Key = RawKey | null> extends AsyncIterable<Value>
   /** Drops, and settles, what `keep` does not want. */
   filter<Kept extends Value>(keep: (value: Value) => value is Kept): Stream<Kept, Key>
   filter(keep: (value: Value) => boolean): Stream<Value, Key>
+  /** Changes each value; a promise that `change` returns is awaited before the next one. */
   map<Mapped>(change: (value: Value) => Mapped | Promise<Mapped>): Stream<Mapped, Key>
   /** Looks at each value; a promise that `look` returns is awaited. */
   tap(look: (value: Value) => unknown): Stream<Value, Key>
@@ -86,6 +90,7 @@ export interface Stream<Value, Key = RawKey | null> extends AsyncIterable<Value>
 export interface Channel<Value, Key = RawKey | null> extends Destination<Value> {
   /** A stream of its own over everything sent from now on. Throws `NotStartedError` when iterated before the app runs. */
   stream(): Stream<Value, Key>
+  /** Hands a value over. A full channel resolves once there is room; a topic says more of it. */
   readonly send: (value: Value, options?: SendOptions<Key>) => PromiseLike<unknown>
 }
 

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Hands, InHand } from './hands.js'
+import type { Held } from './lane.js'
 import type { StreamQueue } from './queue.js'
 
 /** Whoever runs a body: an actor or a task, as far as the code in its body may know. */
@@ -9,6 +10,8 @@ export interface BodyScope {
   readonly hands: Hands
   /** Asks of its own that it waits for. */
   asking: number
+  /** Hears of a request that an operator before a hop has dropped. */
+  readonly onUnanswered: ((held: Held) => void) | null
   /** The queue that this body opened under that name, also in an earlier run of it. */
   claim(name: string, open: () => StreamQueue): StreamQueue
   /** Deals with a failure in a hop that this body's stream makes, as with one of its own. */

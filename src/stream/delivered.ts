@@ -31,7 +31,7 @@ export interface Tenure {
   isLeaving: boolean
   /** The partition has gone: nothing settles any more. */
   isOver: boolean
-  /** Hears of settled events while somebody needs to know (a drain, a commit after so many events). */
+  /** Hears of events that settle or are given back while somebody needs to know (a drain, a commit after so many events). */
   settled: (() => void) | null
 }
 
@@ -79,6 +79,12 @@ export class Delivered {
     else if (!this.#mark(index)) return
     this.#left--
     if (this.tenure.settled !== null) this.tenure.settled()
+  }
+
+  /** One event is in nobody's hands any more, without being settled: it is handed out again, or never. */
+  giveBack(): void {
+    this.returned++
+    this.tenure.settled?.()
   }
 
   isSettled(index: number): boolean {

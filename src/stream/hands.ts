@@ -1,8 +1,14 @@
+import { ClosedError } from '../errors.js'
 import type { Held } from './lane.js'
+
+/** Loops that may be started after the end. */
+const patience = 100
 
 /** An event in hand as the one who works on it sees it: it may be a request that wants one answer. */
 export interface InHand extends Held {
   isAnswered: boolean
+  /** After `noack()`: it settles when its reader says so, not when the next is asked for. */
+  readonly isManual: boolean
 }
 
 /** One loop's hold of its events. */
@@ -32,6 +38,7 @@ export class Hands {
   hasRead = false
   readonly #grips: Grip[] = []
   #left: InHand[] = []
+  #lateLoops = 0
   readonly #ending = new AbortController()
   readonly #onUnanswered: ((held: Held) => void) | null
 
@@ -40,7 +47,11 @@ export class Hands {
     this.#onUnanswered = onUnanswered
   }
 
+  /** Throws `ClosedError` for a body that starts loop after loop on a stream that has ended: it would never let go. */
   hold(grip: Grip): void {
+    if (this.isEnded && ++this.#lateLoops > patience) {
+      throw new ClosedError('This stream has ended: nothing comes any more. Let the function return when its loop ends.')
+    }
     this.hasRead = true
     this.#grips.push(grip)
   }
@@ -63,8 +74,14 @@ export class Hands {
     for (const held of left) this.settle(held)
   }
 
+  /** What earlier loops had in hand stays unsettled, and nobody waits for it. */
+  abandonLeft(): void {
+    for (const { lot } of this.#left.splice(0)) lot.giveBack()
+  }
+
+  /** Its reader has done with it. */
   settle(held: InHand): void {
-    held.lot.settle(held.index)
+    if (!held.isManual) held.lot.settle(held.index)
     if (held.lot.columns.hasHeaders && !held.isAnswered) this.#onUnanswered?.(held)
   }
 
@@ -84,6 +101,11 @@ export class Hands {
 
   get isAtWork(): boolean {
     return this.count > 0 && this.clockWaits === 0 && !this.#grips.some(grip => grip.isWaiting)
+  }
+
+  /** Whether a loop works on something: what one was left with is nobody's work where no body goes on. */
+  get isLooping(): boolean {
+    return this.isAtWork && this.count > this.#left.length
   }
 
   /** Everything in hand; it stays there. */

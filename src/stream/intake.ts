@@ -3,7 +3,7 @@ import { halting, unreadable, type Delivered } from './delivered.js'
 import type { Hands } from './hands.js'
 import type { Cursor } from './lane.js'
 import type { StreamQueue, Waiter } from './queue.js'
-import { dropped, runStages, type Place, type Stage } from './stage.js'
+import { dropped, givenBack, runStages, type Place, type Stage } from './stage.js'
 
 /** Closed while the producer's buffer is full: no event is handed out that would send more. */
 export interface Gate {
@@ -105,6 +105,7 @@ export class Intake implements Cursor, Waiter, Place {
   async #finish(making: Promise<unknown>): Promise<boolean> {
     const made = await making
     if (made === halting) return this.#halt()
+    if (made === givenBack) return this.#giveBack()
     if (made === dropped) {
       this.#drop()
       return this.advance()
@@ -116,11 +117,17 @@ export class Intake implements Cursor, Waiter, Place {
   /** The worker is about to stop: this event is in nobody's hands and never settles. */
   #halt(): boolean {
     this.#isHalted = true
-    this.lot.returned++
+    this.lot.giveBack()
+    return false
+  }
+
+  #giveBack(): boolean {
+    this.lot.returns?.putBack([{ lot: this.lot, index: this.index }])
+    this.#queue.wake()
     return false
   }
 
   #drop(): void {
-    this.#reading.hands.settle({ lot: this.lot, index: this.index, isAnswered: false })
+    this.#reading.hands.settle({ lot: this.lot, index: this.index, isAnswered: false, isManual: false })
   }
 }

@@ -13,6 +13,7 @@ export type Shape<Element> = (lot: Delivered, index: number, value: unknown) => 
 export class EventIterator<Element> implements AsyncIterableIterator<Element>, Grip, InHand {
   isAnswered = false
   readonly isWaiting = false
+  readonly isManual: boolean
   readonly #reading: Reading
   readonly #intake: Intake
   readonly #shape: Shape<Element> | null
@@ -24,6 +25,7 @@ export class EventIterator<Element> implements AsyncIterableIterator<Element>, G
     this.#reading = reading
     this.#intake = new Intake(reading)
     this.#shape = shape
+    this.isManual = reading.isManual
     reading.hands.hold(this)
   }
 
@@ -74,7 +76,7 @@ export class EventIterator<Element> implements AsyncIterableIterator<Element>, G
   take(): InHand[] {
     if (!this.#isHolding) return []
     this.#isHolding = false
-    return [{ lot: this.lot, index: this.index, isAnswered: this.isAnswered }]
+    return [{ lot: this.lot, index: this.index, isAnswered: this.isAnswered, isManual: this.isManual }]
   }
 
   end(): void {
@@ -83,17 +85,16 @@ export class EventIterator<Element> implements AsyncIterableIterator<Element>, G
 
   #handOver(): IteratorResult<Element> {
     this.#isHolding = true
-    this.isAnswered = false
     const { lot, index, value } = this.#intake
     return { value: this.#shape === null ? (value as Element) : this.#shape(lot, index, value), done: false }
   }
 
   #release(): void {
     this.#isHolding = false
-    if (this.#reading.isManual) return
     const { lot, index } = this.#intake
     if (lot.columns.hasHeaders) this.#reading.hands.settle(this)
-    else lot.settle(index)
+    else if (!this.isManual) lot.settle(index)
+    this.isAnswered = false
   }
 
   #later(arrived: boolean | Promise<boolean>): Promise<IteratorResult<Element>> {

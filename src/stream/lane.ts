@@ -92,7 +92,7 @@ export class Lane implements Returns {
   putBack(events: readonly Held[]): void {
     this.#ready = null
     for (const held of events) {
-      held.lot.returned++
+      held.lot.giveBack()
       if (this.#isDropped) continue
       this.#again.push(held)
       this.queued++

@@ -17,7 +17,7 @@ export class StreamQueue {
   #current: Lane | null = null
   #turn = 0
   readonly #waiting = new Ring<Waiter>()
-  readonly #closing: (() => void)[] = []
+  readonly #closing = new Set<() => void>()
 
   /** Opens a lane; `onDemand` runs when it has room again after it had not. */
   addLane(onDemand: () => void, limits?: LaneLimits): Lane {
@@ -78,12 +78,15 @@ export class StreamQueue {
     for (const lane of this.#lanes.splice(0)) lane.drop()
     this.#current = null
     this.#wakeAll()
-    for (const closed of this.#closing.splice(0)) closed()
+    for (const closed of this.#closing) closed()
+    this.#closing.clear()
   }
 
-  onClose(closed: () => void): void {
+  /** Runs when the queue is closed, at once if it is; returns how to forget about it. */
+  onClose(closed: () => void): () => void {
     if (this.isClosed) closed()
-    else this.#closing.push(closed)
+    else this.#closing.add(closed)
+    return () => void this.#closing.delete(closed)
   }
 
   #isOpen(): boolean {

@@ -3,13 +3,16 @@ import type { Delivered } from './delivered.js'
 /** Says that an event goes no further; it settles. */
 export const dropped: unique symbol = Symbol('dropped')
 
+/** Says that the loop has ended while the event waited: another one gets it. */
+export const givenBack: unique symbol = Symbol('givenBack')
+
 /** The event a stage looks at, besides its value as the stages before have made it. */
 export interface Place {
   readonly lot: Delivered
   readonly index: number
 }
 
-/** One operator: the value in, the value out, or `dropped`, or a promise of either. */
+/** One operator: the value in, the value out, or `dropped`, or a promise of either (or of `givenBack`). */
 export type Stage = (value: unknown, place: Place) => unknown
 
 /** Runs operators in order; synchronous as long as each of them is. */
@@ -27,7 +30,7 @@ export function runStages(stages: readonly Stage[], value: unknown, place: Place
 async function finishLater(stages: readonly Stage[], first: Promise<unknown>, place: Place): Promise<unknown> {
   let current = await first
   for (const stage of stages) {
-    if (current === dropped) return dropped
+    if (current === dropped || current === givenBack) return current
     current = await stage(current, place)
   }
   return current

@@ -1,6 +1,7 @@
 import { OptionError } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import { toMs, type Duration } from '../lib/duration.js'
+import { awaited } from './awaited.js'
 import { BatchIterator } from './batch-iterator.js'
 import type { Destination, Event, Stream, Topic } from './contract.js'
 import { StreamEvent } from './event.js'
@@ -13,8 +14,11 @@ import { dropped, type Stage } from './stage.js'
 export type Hop = (source: EventStream, topic: Topic<unknown, unknown>) => Stream<unknown, unknown>
 
 export interface StreamParts {
-  /** Connects to the events when the first loop starts: before the app runs that throws `NotStartedError`. */
-  readonly open: () => Omit<Reading, 'stages' | 'isManual'>
+  /**
+   * Connects to the events when the first loop starts: before the app runs that throws `NotStartedError`. What a new loop
+   * asks for is never a connection that has ended for good.
+   */
+  readonly open: (isNewLoop?: boolean) => Omit<Reading, 'stages' | 'isManual'>
   readonly stages: readonly Stage[]
   readonly isManual: boolean
   readonly clock: () => Clock
@@ -69,8 +73,8 @@ export class EventStream implements Stream<unknown, unknown> {
 
   tap(look: (value: unknown) => unknown): EventStream {
     return this.#with(value => {
-      const seen = look(value)
-      return seen instanceof Promise ? seen.then(() => value) : value
+      const wait = awaited(look(value))
+      return wait === null ? value : wait.then(() => value)
     })
   }
 
@@ -78,19 +82,20 @@ export class EventStream implements Stream<unknown, unknown> {
     return this.#with((value, { lot, index }) => {
       const waits: Promise<unknown>[] = []
       for (const destination of destinations) {
-        const sent = destination.send(value, { key: lot.columns.key(index) })
-        // A topic's delivery is left to the commit; a full channel's promise is waited for.
-        if (sent instanceof Promise) waits.push(sent)
+        const { columns } = lot
+        const wait = awaited(destination.send(value, { key: columns.key(index), timestamp: columns.timestamp(index) }))
+        if (wait !== null) waits.push(wait)
       }
       return waits.length > 0 ? Promise.all(waits).then(() => value) : value
     })
   }
 
   rateLimit(max: number, per: Duration): EventStream {
-    const limit = { max: positive(max, 'rateLimit(n)'), perMs: toMs(per, 'rateLimit(…, per)') }
+    const position = this.#parts.stages.length
+    const rate = { max: positive(max, 'rateLimit(n)'), perMs: toMs(per, 'rateLimit(…, per)'), position }
     let stage: Stage | null = null
     return this.#with((value, place) => {
-      stage ??= rateLimit(limit, this.#parts.clock(), this.#parts.open().hands)
+      stage ??= rateLimit(rate, this.#parts.clock(), this.#parts.open())
       return stage(value, place)
     })
   }
@@ -135,7 +140,7 @@ export class EventStream implements Stream<unknown, unknown> {
   }
 
   #reading(): Reading {
-    return { ...this.#parts.open(), stages: this.#parts.stages, isManual: this.#parts.isManual }
+    return { ...this.#parts.open(true), stages: this.#parts.stages, isManual: this.#parts.isManual }
   }
 }
 

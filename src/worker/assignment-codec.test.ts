@@ -28,7 +28,7 @@ test('an assignment reads back as it was, sorted', () => {
       const read = decodeAssignment('m', encodeAssignment({ ...rest, counts: new Map(pairs) }))
       expect(read).toEqual({ ...read, isLeader: rest.isLeader, isSettled: rest.isSettled, topics: rest.topics.toSorted() })
       expect(shown(read.active)).toEqual(shown(rest.active))
-      expect([...read.counts].sort()).toEqual(pairs.toSorted())
+      expect(read.counts).toEqual(new Map(pairs))
     }),
   )
 })

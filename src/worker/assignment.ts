@@ -25,7 +25,7 @@ const rebalanceTimeoutMs = 60_000
 
 /** What the group gives this worker: its partitions, their commits, whether it leads. */
 export class Assignment {
-  readonly leadership = new Leadership()
+  readonly leadership: Leadership = new Leadership()
   readonly committer: Committer
   readonly #options: AssignmentOptions
   readonly #subscriptions = new Subscriptions()
@@ -58,12 +58,17 @@ export class Assignment {
     this.#connection = connection
     const onError = (error: Error, at: TopicPartition): void =>
       this.#options.host.log.error({ error, ...at }, `Partition ${at.partition} of "${at.topic}" cannot be read`)
-    this.#reader = connection.reader({ isolation: 'read-uncommitted', onError })
+    const onPassed = (at: TopicPartition): void => this.#partitions.passed(at)
+    this.#reader = connection.reader({ isolation: 'read-uncommitted', onError, onPassed })
     this.#stopWatching = connection.admin.watchTopics(() => this.#topicsChanged())
     await this.#options.link.createMissing(this.#subscriptions.specs)
-    await this.#rebalancer.start(await this.#subscriptions.topics(connection.admin))
+    const topics = await this.#subscriptions.topics(connection.admin)
+    const assigned = this.#rebalancer.start(topics)
     this.#isJoined = true
-    this.committer.start()
+    // What appeared while the topics were being asked for.
+    if (this.#subscriptions.hasPatterns || this.#subscriptions.names.some(name => !topics.includes(name))) this.#resubscribe()
+    await assigned
+    if (!this.#isStopped) this.committer.start()
   }
 
   /** Drains, commits, leaves; work in hand is waited for until `deadline`, in milliseconds since 1970. */
@@ -93,7 +98,7 @@ export class Assignment {
       partitions: () => this.#partitions.all,
       intervalMs: settings.commitIntervalMs,
       every: settings.commitEvery,
-      onFenced: partitions => this.#partitions.reopen(partitions),
+      onFenced: () => this.#partitions.reopen(),
       onFatal: error => host.fail(error),
     })
   }
@@ -133,7 +138,13 @@ export class Assignment {
     const { appId, settings } = this.#options
     const identity = settings.instanceId === undefined ? {} : { instanceId: settings.instanceId }
     const { sessionTimeoutMs } = settings
-    return (this.#connection as Connection).group({ groupId: appId, ...identity, sessionTimeoutMs, rebalanceTimeoutMs, ...callbacks })
+    return (this.#connection as Connection).group({
+      groupId: appId,
+      ...identity,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs,
+      ...callbacks,
+    })
   }
 
   async #partitionCounts(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
@@ -148,7 +159,9 @@ export class Assignment {
     const { clock, log } = this.#options.host
     clock.turn(() => {
       this.#isResubscribing = false
-      this.#subscribeAnew().catch((error: unknown) => log.warn({ error }, 'The subscription could not be renewed; the old one stays'))
+      this.#subscribeAnew().catch((error: unknown) =>
+        log.warn({ error }, 'The subscription could not be renewed; the old one stays'),
+      )
     })
   }
 

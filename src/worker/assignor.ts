@@ -244,7 +244,7 @@ function trace(last: readonly Shift[], end: number): readonly Shift[] {
   return shifts
 }
 
-function cheapestShift({ cohorts, loads }: Plan, from: number, to: number): Shift | null {
+function cheapestShift({ cohorts }: Plan, from: number, to: number): Shift | null {
   let cheapest: Shift | null = null
   for (const cohort of cohorts) {
     if (from === to || of(cohort.quota, from) === 0 || !cohort.subscribers.has(to)) continue

@@ -7,7 +7,8 @@ import type { StreamQueue } from '../stream/queue.js'
 export class TaskBody implements BodyScope {
   asking = 0
   readonly host: Host
-  readonly hands = new Hands()
+  readonly hands: Hands = new Hands()
+  readonly onUnanswered = null
   readonly #queues: StreamQueue[] = []
 
   constructor(host: Host) {

@@ -2,22 +2,28 @@ import { FencedError, SendError } from '../errors.js'
 import type { Clock, Timer } from '../lib/clock.js'
 import type { Logger } from '../lib/log.js'
 import { publish, traces } from '../lib/trace.js'
-import type { Outbox } from '../channel/outbox.js'
-import type { Group, Membership, PartitionOffset } from '../transport/transport.js'
-import type { Partition } from './partition.js'
+import type { Group, Membership, PartitionOffset, TopicPartition } from '../transport/transport.js'
+import type { Ledger } from './ledger.js'
+
+/** A partition as far as commits go. */
+export interface Committable {
+  readonly at: TopicPartition
+  readonly ledger: Ledger
+  readonly isOver: boolean
+}
 
 export interface CommitterOptions {
   readonly clock: Clock
   readonly log: Logger
-  readonly outbox: Outbox
-  readonly group: () => Group
+  readonly outbox: { flush(): Promise<void> }
+  readonly group: () => Pick<Group, 'commit'>
   readonly membership: () => Membership | null
-  readonly partitions: () => readonly Partition[]
+  readonly partitions: () => readonly Committable[]
   readonly intervalMs: number
   /** Commit also after so many settled events. */
   readonly every: number | undefined
-  /** Outputs finally failed: these partitions go back to what is committed. */
-  readonly onFenced: (partitions: readonly Partition[]) => Promise<void>
+  /** Outputs finally failed: every partition goes back to what is committed, since nobody knows whose they were. */
+  readonly onFenced: () => void
   readonly onFatal: (error: Error) => void
 }
 
@@ -34,6 +40,7 @@ export class Committer {
   #isRequested = false
   #undelivered: Error | null = null
   #fences = 0
+  #isHalted = false
 
   constructor(options: CommitterOptions) {
     this.#options = options
@@ -54,10 +61,7 @@ export class Committer {
     this.#settled++
     if (this.#isRequested || this.#settled < (this.#options.every ?? Infinity)) return
     this.#isRequested = true
-    this.#options.clock.turn(() => {
-      this.#isRequested = false
-      void this.commit(this.#options.partitions())
-    })
+    this.#options.clock.turn(() => void this.commit(this.#options.partitions()))
   }
 
   /** Something that nobody awaited was not delivered: the next commit does not happen. */
@@ -65,9 +69,14 @@ export class Committer {
     this.#undelivered ??= error
   }
 
+  /** Something that nobody awaited can never be delivered: nothing is committed any more. */
+  halt(): void {
+    this.#isHalted = true
+  }
+
   /** Queued behind a running one, never skipped. Never rejects: what fails advances nothing. */
-  commit(partitions: readonly Partition[]): Promise<void> {
-    const turn = this.#tail.then(() => this.#commit(partitions))
+  commit(partitions: readonly Committable[]): Promise<void> {
+    const turn = this.#tail.then(() => this.#commit(partitions)).catch((error: unknown) => this.#options.onFatal(error as Error))
     this.#tail = turn
     return turn
   }
@@ -82,15 +91,16 @@ export class Committer {
     if (!this.#isStopped) this.#schedule()
   }
 
-  async #commit(partitions: readonly Partition[]): Promise<void> {
+  async #commit(partitions: readonly Committable[]): Promise<void> {
+    this.#isRequested = false
     this.#settled = 0
     const taken = partitions.flatMap(partition => {
       const offset = partition.isOver ? -1 : partition.ledger.committable
       return offset > partition.ledger.committed ? [{ partition, offset }] : []
     })
     await this.#options.outbox.flush()
-    if (this.#undelivered !== null) return await this.#fence(this.#undelivered, taken)
-    this.#fences = 0
+    if (this.#isHalted) return
+    if (this.#undelivered !== null) return this.#fence(this.#undelivered)
     const current = taken.filter(({ partition }) => !partition.isOver)
     const membership = this.#options.membership()
     if (current.length === 0 || membership === null) return
@@ -101,33 +111,33 @@ export class Committer {
     const offsets: PartitionOffset[] = taken.map(({ partition, offset }) => ({ ...partition.at, offset }))
     try {
       await this.#options.group().commit(offsets, membership)
+      this.#fences = 0
       for (const { partition, offset } of taken) partition.ledger.committed = offset
       publish(traces.committed, () => ({ offsets }))
     } catch (error) {
       const facts = { generation: membership.generation, error }
-      if (error instanceof FencedError) this.#options.log.warn(facts, 'A commit was refused: another worker owns the partitions')
+      if (error instanceof FencedError) this.#options.log.warn(facts, 'A commit was refused: the group has gone on without it')
       else this.#options.log.error(facts, 'A commit failed; it is tried again with the next one')
     }
   }
 
-  async #fence(error: Error, taken: readonly Taken[]): Promise<void> {
+  /** Not only of the partitions that were to be committed: a lost output may belong to what is still in hand elsewhere. */
+  #fence(error: Error): void {
     this.#undelivered = null
     this.#fences++
-    if (this.#fences >= patience) {
-      const why = `messages could not be delivered ${patience} times in a row: ${error.message}`
-      const topic = error instanceof SendError ? error.topic : ''
-      this.#options.onFatal(new SendError(`The worker stops: ${why}`, { topic, cause: error }))
-      return
+    const { log, onFatal, onFenced } = this.#options
+    if (this.#fences < patience) {
+      log.error({ error }, 'Messages that nobody awaited were not delivered: nothing is committed, their sources are read again')
+      return onFenced()
     }
-    this.#options.log.error(
-      { error },
-      'Messages that nobody awaited were not delivered: nothing is committed, their sources are read again',
-    )
-    await this.#options.onFenced(taken.map(({ partition }) => partition))
+    this.halt()
+    const why = `messages could not be delivered ${patience} times in a row: ${error.message}`
+    const topic = error instanceof SendError ? error.topic : ''
+    onFatal(new SendError(`The worker stops: ${why}`, { topic, cause: error }))
   }
 }
 
 interface Taken {
-  readonly partition: Partition
+  readonly partition: Committable
   readonly offset: number
 }

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
-import { Leadership } from './leader.js'
+import type { TopicPartition } from '../transport/transport.js'
+import { decodeAssignment, encodeMember } from './assignment-codec.js'
+import { assign, nameOf, type MemberState } from './assignor.js'
+import { Leadership, leadRound, withhold } from './leader.js'
 
 test('nobody leads before an assignment says so', () => {
   const leadership = new Leadership()
@@ -41,3 +44,63 @@ test('a listener that looks sees the state it was told', () => {
   leadership.update(false)
   expect(seen).toEqual([true, true])
 })
+
+test('what somebody else owns is given to nobody, and the group has not settled', () => {
+  const members = [member('a', ['orders:0', 'orders:1', 'orders:2', 'orders:3']), member('b', [])]
+  const { assignments, isSettled } = withhold(members, assign(members, new Map([['orders', 4]])))
+  expect(shown(assignments.values())).toEqual(['orders:0 orders:1', ''])
+  expect(isSettled).toBe(false)
+})
+
+test('what nobody owns any more is given, and the group has settled', () => {
+  const members = [member('a', ['orders:0', 'orders:1']), member('b', [])]
+  const { assignments, isSettled } = withhold(members, assign(members, new Map([['orders', 4]])))
+  expect(shown(assignments.values())).toEqual(['orders:0 orders:1', 'orders:2 orders:3'])
+  expect(isSettled).toBe(true)
+})
+
+test('a zombie has to give up what a later generation owns, and its owner keeps it', () => {
+  const members = [member('a', ['orders:0', 'orders:1']), { ...member('b', ['orders:1']), generation: 2 }]
+  const { assignments, isSettled } = withhold(members, assign(members, new Map([['orders', 2]])))
+  expect(shown(assignments.values())).toEqual(['orders:0', 'orders:1'])
+  expect(isSettled).toBe(false)
+})
+
+test('whoever owns what no longer exists has to give it up', () => {
+  const members = [member('a', ['gone:0'])]
+  expect(withhold(members, assign(members, new Map())).isSettled).toBe(false)
+})
+
+test('the leader of a round counts every topic that somebody subscribes to, also those that do not exist', async () => {
+  const asked: string[][] = []
+  const topics = (names: readonly string[]): Promise<ReadonlyMap<string, number>> => {
+    asked.push([...names])
+    return Promise.resolve(new Map([['orders', 2]]))
+  }
+  const says = (id: string, subscribed: string[]): { memberId: string; instanceId: null; metadata: Uint8Array } => ({
+    memberId: id,
+    instanceId: null,
+    metadata: encodeMember({ ...member(id, []), topics: subscribed }),
+  })
+  const told = await leadRound([says('a', ['users', 'orders']), says('b', ['orders'])], topics)
+  expect(asked).toEqual([['orders', 'users']])
+  expect(decodeAssignment('b', told.get('b') ?? new Uint8Array())).toEqual({
+    active: [{ topic: 'orders', partition: 1 }],
+    isLeader: false,
+    isSettled: true,
+    topics: ['orders'],
+    counts: new Map([
+      ['orders', 2],
+      ['users', 0],
+    ]),
+  })
+})
+
+function member(memberId: string, owned: string[]): MemberState {
+  const places = owned.map(name => ({ topic: name.split(':')[0] ?? '', partition: Number(name.split(':')[1]) }))
+  return { memberId, instanceId: null, generation: 1, topics: ['orders'], owned: places, held: [], wasLeader: false }
+}
+
+function shown(assignments: Iterable<{ active: readonly TopicPartition[] }>): string[] {
+  return [...assignments].map(({ active }) => active.map(nameOf).join(' '))
+}

@@ -10,6 +10,8 @@ export class Ledger {
   committed: number
   #position: number
   readonly #lots = new Ring<Delivered>()
+  /** How many lots there may be before those behind a hole are looked through. */
+  #roomy = usualLots
 
   constructor(start: number) {
     this.committed = start
@@ -23,8 +25,16 @@ export class Ledger {
 
   /** A batch has arrived: one lot for each stream that gets it, none where nobody does. */
   delivered(lots: readonly Delivered[], nextOffset: number): void {
+    // At every batch, not only at commits: what is done must not be kept in memory.
+    this.#forgetDone()
     for (const lot of lots) if (lot.count > 0) this.#lots.push(lot)
+    if (this.#lots.length > this.#roomy) this.#forgetDoneBehindHoles()
     this.#position = nextOffset
+  }
+
+  /** The reader has come here without a batch: past markers, or what has been compacted away. */
+  passed(position: number): void {
+    this.#position = Math.max(this.#position, position)
   }
 
   /** The lowest delivered, unsettled offset over all streams, or the position when there is none. */
@@ -52,4 +62,12 @@ export class Ledger {
   #forgetDone(): void {
     while (this.#lots.peek()?.isDone === true) this.#lots.shift()
   }
+
+  /** One event that takes for ever must not keep all that is done after it in memory. */
+  #forgetDoneBehindHoles(): void {
+    this.#lots.remove(lot => lot.isDone)
+    this.#roomy = Math.max(usualLots, 2 * this.#lots.length)
+  }
 }
+
+const usualLots = 64

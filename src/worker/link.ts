@@ -32,6 +32,7 @@ export class Link {
   #opening: Promise<Connection> | null = null
   #producer: Producer | null = null
   #replyReader: Reader | null = null
+  #stopWatching: () => void = () => undefined
   #isClosed = false
 
   constructor(options: LinkOptions) {
@@ -48,7 +49,8 @@ export class Link {
 
   /** The connection; opened when first asked for. Throws `TransportError`. */
   connection(): Promise<Connection> {
-    if (this.#isClosed) return Promise.reject(new ClosedError('The app has been stopped: start it again, or ask from another one.'))
+    if (this.#isClosed)
+      return Promise.reject(new ClosedError('The app has been stopped: start it again, or ask from another one.'))
     this.#opening ??= this.#open()
     return this.#opening
   }
@@ -67,6 +69,7 @@ export class Link {
     if (this.#isClosed) return
     await this.outbox.flush()
     this.#isClosed = true
+    this.#stopWatching()
     this.replies.close()
     this.outbox.close()
     const connection = await this.#opening?.catch(() => null)
@@ -83,6 +86,7 @@ export class Link {
       const connection = await transport.connect({ clientId, clock, random, log })
       this.#producer = await connection.producer({})
       this.outbox.open(this.#producer)
+      this.#stopWatching = connection.admin.watchTopics(() => void this.#topicsChanged(connection))
       return connection
     } catch (error) {
       this.#opening = null
@@ -90,12 +94,22 @@ export class Link {
     }
   }
 
+  /** Topics that gained partitions or are gone are looked at again before the next message to them. */
+  async #topicsChanged({ admin }: Connection): Promise<void> {
+    const known = this.outbox.topics
+    const found = await admin.topics([...known.keys()]).catch(() => null)
+    if (found === null) return
+    const counts = new Map(found.map(({ name, partitions }) => [name, partitions]))
+    for (const [topic, partitions] of known) if (counts.get(topic) !== partitions) this.outbox.forget(topic)
+  }
+
   /** Makes sure that a topic exists before the first message to it. */
   async #prepare(topic: string): Promise<number> {
     const { admin } = await this.connection()
     const [known] = await admin.topics([topic])
     if (known !== undefined) return known.partitions
-    if (topic.startsWith(replyPrefix)) throw new TransportError(`The reply topic "${topic}" is gone: nobody waits for the answer.`)
+    if (topic.startsWith(replyPrefix))
+      throw new TransportError(`The reply topic "${topic}" is gone: nobody waits for the answer.`)
     await admin.createTopics([await this.#specFor(topic)])
     const [created] = await admin.topics([topic])
     if (created !== undefined) return created.partitions

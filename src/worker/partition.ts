@@ -1,6 +1,7 @@
 import type { Host, Subscription } from '../channel/host.js'
 import type { AppTopic } from '../channel/topic.js'
 import type { TopicColumns } from '../channel/topic-columns.js'
+import { Deferred } from '../lib/deferred.js'
 import { Delivered, type Tenure } from '../stream/delivered.js'
 import type { Lane } from '../stream/lane.js'
 import type { StreamQueue } from '../stream/queue.js'
@@ -15,6 +16,8 @@ export interface PartitionOptions {
   readonly host: Host
   /** The reader may go on. */
   readonly onDemand: () => void
+  /** The reader is to go back to this offset: somebody wants what nobody wanted before; -1 for the earliest. */
+  readonly onRewind: (offset: number) => void
   /** Called for each settled event, where commits go by their number. */
   readonly onSettled: (() => void) | null
 }
@@ -23,6 +26,8 @@ interface Branch {
   readonly subscription: Subscription
   readonly queue: StreamQueue
   readonly lane: Lane
+  /** The queue outlives the partition and must not keep it. */
+  forget: () => void
 }
 
 /**
@@ -38,7 +43,10 @@ export class Partition implements Tenure {
   readonly ledger: Ledger
   readonly #options: PartitionOptions
   readonly #branches: Branch[] = []
+  readonly #drained = new Deferred<void>()
   #isPaused = false
+  /** Something has come while nobody read: it was not taken. */
+  #hasRefused = false
 
   constructor(options: PartitionOptions) {
     this.#options = options
@@ -51,14 +59,20 @@ export class Partition implements Tenure {
   /** A stream gets what arrives from now on. */
   subscribe(subscription: Subscription): void {
     const queue = subscription.queueFor(this.at)
-    const branch: Branch = { subscription, queue, lane: queue.addLane(() => this.#demanded()) }
+    const branch: Branch = { subscription, queue, lane: queue.addLane(() => this.#demanded()), forget: () => undefined }
     this.#branches.push(branch)
-    queue.onClose(() => this.#unsubscribe(branch))
+    branch.forget = queue.onClose(() => this.#unsubscribe(branch))
+    if (this.#hasRefused) this.#rewind()
+    else this.#demanded()
   }
 
-  /** Pushes a batch up to the queues; answers whether all of them want more. */
+  /** Pushes a batch up to the queues; answers whether all of them want more. What nobody reads has not been read. */
   readonly deliver = (batch: Batch): boolean => {
     if (this.isLeaving || this.isOver) return false
+    if (this.#branches.length === 0) {
+      this.#hasRefused = true
+      return false
+    }
     const shared = new Map<AppTopic, TopicColumns>()
     const lots = this.#branches.map(({ subscription }) => new Delivered(this.#columns(shared, subscription.topic, batch), this))
     this.ledger.delivered(lots, batch.nextOffset)
@@ -70,18 +84,32 @@ export class Partition implements Tenure {
     return !this.#isPaused
   }
 
-  /** Hands out nothing more; resolves when nothing of it is in hand, or when `deadline` does. */
-  async leave(deadline: Promise<void>): Promise<void> {
+  /** The reader stands here, without a batch that says so. */
+  passed(position: number): void {
+    if (!this.isLeaving && !this.#hasRefused) this.ledger.passed(position)
+  }
+
+  /** Hands out nothing more; resolves when nothing of it is in hand, or when its tenure ends. */
+  leave(): Promise<void> {
     this.isLeaving = true
     for (const { queue, lane } of this.#branches) queue.removeLane(lane)
-    await Promise.race([this.#drained(), deadline])
+    const before = this.settled
+    const look = (): void => {
+      before?.()
+      if (this.inHand === 0) this.#drained.resolve()
+    }
+    this.settled = look
+    if (this.inHand === 0) this.#drained.resolve()
+    return this.#drained.promise
   }
 
   /** The end of the tenure: nothing of it settles any more. */
   close(): void {
     this.isLeaving = true
     this.isOver = true
-    for (const { queue, lane, subscription } of this.#branches.splice(0)) {
+    this.#drained.resolve()
+    for (const { queue, lane, subscription, forget } of this.#branches.splice(0)) {
+      forget()
       queue.removeLane(lane)
       subscription.gone?.(this.at)
     }
@@ -99,7 +127,14 @@ export class Partition implements Tenure {
   }
 
   #wantsMore(): boolean {
-    return this.#branches.every(({ lane }) => lane.wantsMore)
+    return this.#branches.length > 0 && this.#branches.every(({ lane }) => lane.wantsMore)
+  }
+
+  #rewind(): void {
+    if (this.#branches.length === 0 || this.isLeaving) return
+    this.#hasRefused = false
+    this.#isPaused = false
+    this.#options.onRewind(this.ledger.position)
   }
 
   #demanded(): void {
@@ -113,17 +148,5 @@ export class Partition implements Tenure {
     const at = this.#branches.indexOf(branch)
     if (at >= 0) this.#branches.splice(at, 1)
     this.#demanded()
-  }
-
-  #drained(): Promise<void> {
-    return new Promise(resolve => {
-      const before = this.settled
-      const look = (): void => {
-        before?.()
-        if (this.inHand === 0) resolve()
-      }
-      this.settled = look
-      if (this.inHand === 0) resolve()
-    })
   }
 }

@@ -1,8 +1,7 @@
-import { sleep } from '../lib/clock.js'
-import type { Logger } from '../lib/log.js'
+import { waitAtMost } from '../lib/deadline.js'
 import { formatMs } from '../lib/duration.js'
 import type { Host, Subscription } from '../channel/host.js'
-import type { Group, PartitionOffset, Reader, TopicPartition } from '../transport/transport.js'
+import type { Group, Reader, TopicPartition } from '../transport/transport.js'
 import { Partition } from './partition.js'
 
 export interface PartitionsOptions {
@@ -21,9 +20,11 @@ export interface PartitionsOptions {
 /** The partitions that a worker owns, each for one tenure at a time. */
 export class Partitions {
   /** When the worker is to have stopped, in milliseconds since 1970: from then on nothing is waited for. */
-  drainUntil = Infinity
+  drainUntil: number = Infinity
   readonly #options: PartitionsOptions
   readonly #owned = new Map<string, Partition>()
+  /** Epochs of partitions whose committed offsets are being asked for. */
+  readonly #coming = new Map<string, number>()
   #epoch = 0
 
   constructor(options: PartitionsOptions) {
@@ -36,35 +37,50 @@ export class Partitions {
 
   /** Starts reading newly assigned partitions where the group has left off, from the earliest message if nowhere. */
   async assign(partitions: readonly TopicPartition[]): Promise<void> {
+    const coming = partitions.map(at => ({ at, epoch: ++this.#epoch }))
+    for (const { at, epoch } of coming) this.#coming.set(keyOf(at), epoch)
     const committed = await this.#options.group().committed(partitions)
-    for (const at of partitions) this.#open(at, committed)
+    for (const { at, epoch } of coming) {
+      // It may have been taken away meanwhile, and even come again.
+      if (this.#coming.get(keyOf(at)) !== epoch) continue
+      this.#coming.delete(keyOf(at))
+      this.#open(at, epoch, committed.find(({ topic, partition }) => topic === at.topic && partition === at.partition)?.offset ?? -1)
+    }
   }
 
   /** Work in hand is waited for, then what has settled is committed, then the partitions are given up. */
   async revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    for (const at of partitions) this.#coming.delete(keyOf(at))
     const leaving = partitions.flatMap(at => this.#owned.get(keyOf(at)) ?? [])
-    const waiting = new AbortController()
-    const deadline = this.#deadline(waiting.signal)
     for (const { at } of leaving) this.#options.reader().remove(at)
-    await Promise.all(leaving.map(partition => partition.leave(deadline)))
-    waiting.abort()
-    for (const partition of leaving) this.#reportCulprits(partition)
-    await this.#options.commit(leaving)
+    const { clock } = this.#options.host
+    const drained = Promise.all(leaving.map(partition => partition.leave()))
+    if (!(await waitAtMost(clock, this.#patienceMs, drained))) for (const partition of leaving) this.#reportCulprits(partition)
+    const committed = this.#options.commit(leaving)
+    if (!(await waitAtMost(clock, Math.max(lastCommitMs, this.#patienceMs), committed))) this.#reportUncommitted(leaving)
     this.#close(leaving)
   }
 
   /** The session is over: nothing is committed, nothing of these tenures settles any more. */
   lose(): void {
+    this.#coming.clear()
     for (const { at } of this.all) this.#options.reader().remove(at)
     this.#close(this.all)
   }
 
-  /** Goes back to what is committed, with new tenures: what settled since is not to be trusted. */
-  async reopen(partitions: readonly Partition[]): Promise<void> {
-    const places = partitions.filter(({ isOver }) => !isOver).map(({ at }) => at)
-    for (const at of places) this.#options.reader().remove(at)
-    this.#close(partitions)
-    await this.assign(places)
+  /** Goes back to what is committed, with new tenures: nothing that has been read since is to be trusted. */
+  reopen(): void {
+    const tainted = this.all.filter(({ ledger }) => ledger.position > ledger.committed)
+    const staying = tainted.filter(({ isLeaving }) => !isLeaving)
+    for (const { at } of staying) this.#options.reader().remove(at)
+    this.#close(tainted)
+    for (const { at, ledger } of staying) this.#open(at, ++this.#epoch, ledger.committed)
+  }
+
+  /** The reader has passed what is no message. */
+  passed(at: TopicPartition): void {
+    const position = this.#options.reader().position(at)
+    if (position !== undefined) this.#owned.get(keyOf(at))?.passed(position)
   }
 
   /** A stream that appears while its topic is already read. */
@@ -72,20 +88,24 @@ export class Partitions {
     for (const partition of this.all) if (subscription.topic.covers(partition.at.topic)) partition.subscribe(subscription)
   }
 
-  #open(at: TopicPartition, committed: readonly PartitionOffset[]): void {
+  #open(at: TopicPartition, epoch: number, start: number): void {
     const { host, reader, onSettled, subscribersOf } = this.#options
-    const offset = committed.find(({ topic, partition }) => topic === at.topic && partition === at.partition)?.offset
+    const read = (offset: number): void => reader().add(at, offset < 0 ? 'earliest' : offset, partition.deliver)
     const partition = new Partition({
       at,
-      epoch: ++this.#epoch,
-      start: offset ?? -1,
+      epoch,
+      start,
       host,
       onDemand: () => reader().resume(at),
+      onRewind: offset => {
+        reader().remove(at)
+        read(offset)
+      },
       onSettled,
     })
     for (const subscription of subscribersOf(at.topic)) partition.subscribe(subscription)
     this.#owned.set(keyOf(at), partition)
-    reader().add(at, offset ?? 'earliest', partition.deliver)
+    read(start)
   }
 
   #close(partitions: readonly Partition[]): void {
@@ -95,21 +115,30 @@ export class Partitions {
     }
   }
 
-  #deadline(signal: AbortSignal): Promise<void> {
+  /** How long somebody may be waited for now. */
+  get #patienceMs(): number {
     const { host, drainTimeoutMs } = this.#options
-    const waitMs = Math.max(0, Math.min(drainTimeoutMs, this.drainUntil - host.clock.now()))
-    return sleep(host.clock, waitMs, { kind: 'background', signal })
+    return Math.max(0, Math.min(drainTimeoutMs, this.drainUntil - host.clock.now()))
   }
 
   #reportCulprits(partition: Partition): void {
     if (partition.inHand === 0) return
     const { topic, partition: number } = partition.at
-    const log: Logger = this.#options.host.log
+    const facts = { topic, partition: number, inHand: partition.inHand }
     const after = formatMs(this.#options.drainTimeoutMs)
-    const who = this.#options.culprits(partition).join(', ') || 'a stream outside any agent'
-    log.warn({ topic, partition: number, inHand: partition.inHand }, `Gave up waiting after ${after}: ${who}; it is processed again elsewhere`)
+    const who = this.#options.culprits(partition).join(', ') || 'somebody'
+    this.#options.host.log.warn(facts, `Gave up waiting after ${after}: ${who}; it is processed again elsewhere`)
+  }
+
+  #reportUncommitted(partitions: readonly Partition[]): void {
+    const places = partitions.map(({ at }) => `"${at.topic}"[${at.partition}]`).join(', ')
+    const why = `The last commit of ${places} was not answered in time: what was done since the one before is processed again elsewhere`
+    this.#options.host.log.warn({ partitions: partitions.map(({ at }) => at) }, why)
   }
 }
+
+/** A last commit gets this long even when the time to drain is over. */
+const lastCommitMs = 5_000
 
 function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`

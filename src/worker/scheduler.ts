@@ -25,10 +25,13 @@ export function atTimes(pattern: string, timezone: string | undefined, name: str
     return afterMs => cron.nextRun(new Date(afterMs))?.getTime() ?? null
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new OptionError(`Crontab "${name}": cannot read at: '${pattern}'${timezone === undefined ? '' : `, timezone: '${timezone}'`}: ${why}`, {
-      option: 'at',
-      cause: error,
-    })
+    throw new OptionError(
+      `Crontab "${name}": cannot read at: '${pattern}'${timezone === undefined ? '' : `, timezone: '${timezone}'`}: ${why}`,
+      {
+        option: 'at',
+        cause: error,
+      },
+    )
   }
 }
 
@@ -46,7 +49,7 @@ export class Scheduler {
   readonly #stopping = new AbortController()
   readonly #timers = new Set<Timer>()
   readonly #running = new Set<Promise<void>>()
-  readonly late = new Map<string, number>()
+  readonly late: Map<string, number> = new Map()
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -54,7 +57,8 @@ export class Scheduler {
 
   start(declarations: readonly TimerDeclaration[]): void {
     const now = this.#options.clock.now()
-    for (const declaration of declarations) this.#schedule(declaration, { dueMs: declaration.next(now), isRunning: { value: false } })
+    for (const declaration of declarations)
+      this.#schedule(declaration, { dueMs: declaration.next(now), isRunning: { value: false } })
   }
 
   /** Signals those that run; resolves when they have ended. */

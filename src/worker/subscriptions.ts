@@ -9,10 +9,6 @@ export class Subscriptions {
     this.#all.add(subscription)
   }
 
-  remove(subscription: Subscription): void {
-    this.#all.delete(subscription)
-  }
-
   /** What is to be created where it is missing, each topic once. */
   get specs(): readonly TopicSpec[] {
     const byName = new Map([...this.#all].flatMap(({ topic }) => topic.specs.map(spec => [spec.name, spec] as const)))
@@ -23,13 +19,18 @@ export class Subscriptions {
     return [...this.#all].filter(({ topic: declared }) => declared.covers(topic))
   }
 
+  /** Topics that are read by their names. */
+  get names(): readonly string[] {
+    return [...new Set([...this.#all].flatMap(({ topic }) => topic.names))]
+  }
+
   get hasPatterns(): boolean {
     return [...this.#all].some(({ topic }) => topic.pattern !== null)
   }
 
   /** Every topic that is read, patterns resolved against what the broker has; sorted. */
   async topics(admin: Admin): Promise<readonly string[]> {
-    const names = new Set([...this.#all].flatMap(({ topic }) => topic.names))
+    const names = new Set(this.names)
     if (this.hasPatterns) {
       for (const { name } of await admin.topics()) if (this.of(name).length > 0) names.add(name)
     }

@@ -16,7 +16,7 @@ export interface TasksOptions {
 
 /** Runs tasks for the worker's life, or for as long as it leads; a task that fails stops the worker. */
 export class Tasks {
-  readonly bodies = new Set<TaskBody>()
+  readonly bodies: Set<TaskBody> = new Set()
   readonly #options: TasksOptions
   readonly #stopping = new AbortController()
   readonly #running = new Set<Promise<void>>()

@@ -54,7 +54,10 @@ export class Worker implements Host {
     this.link = new Link({
       ...settings,
       specFor: plan.specFor,
-      onHopeless: error => this.fail(error),
+      onHopeless: error => {
+        this.#assignment.committer.halt()
+        this.fail(error)
+      },
       onUndelivered: error => this.#assignment.committer.undelivered(error),
     })
     this.#assignment = new Assignment({
@@ -76,7 +79,10 @@ export class Worker implements Host {
   async start(): Promise<void> {
     try {
       const connection = await this.link.connection()
-      this.#life.signal.addEventListener('abort', this.clock.watch(() => this.#activity()))
+      this.#life.signal.addEventListener(
+        'abort',
+        this.clock.watch(() => this.#activity()),
+      )
       for (const crew of this.crews) crew.start()
       this.#tasks.start(this.#plan.tasks)
       await nextTurn(this.clock)
@@ -155,7 +161,7 @@ export class Worker implements Host {
     // Whoever fails may be in the middle of something: let it come to its next step.
     await nextTurn(this.clock)
     for (const crew of this.crews) crew.stop()
-    for (const hands of this.#adopted) hands.end()
+    for (const hands of this.#adopted) this.#dismiss(hands)
     const deadline = this.clock.now() + this.#settings.drainTimeoutMs
     const ended = [this.#scheduler.stop(), this.#tasks.stop(), ...this.crews.map(crew => crew.ended())]
     await Promise.race([Promise.all(ended), this.#drainTimeout()])
@@ -167,6 +173,13 @@ export class Worker implements Host {
     else this.#stopped.reject(this.#failure.error)
   }
 
+  /** A program that stops its worker is done with what its loops were left with. */
+  #dismiss(hands: Hands): void {
+    hands.end()
+    if (this.#failure === null) hands.settleLeft()
+    else hands.abandonLeft()
+  }
+
   #drainTimeout(): Promise<void> {
     return sleep(this.clock, this.#settings.drainTimeoutMs, { kind: 'background', signal: this.#life.signal })
   }
@@ -174,7 +187,7 @@ export class Worker implements Host {
   #activity(): Activity {
     const bodies = [...this.crews.flatMap(({ actors }) => actors), ...this.#tasks.bodies]
     const atWork = bodies.filter(({ hands, asking }) => hands.isAtWork && asking === 0).length
-    const loops = [...this.#adopted].filter(hands => hands.isAtWork).length
+    const loops = [...this.#adopted].filter(hands => hands.isLooping).length
     return { queued: this.#scheduler.isBusy ? 1 : 0, atWork: atWork + loops, asking: 0 }
   }
 
