@@ -65,8 +65,9 @@ export function forbidden(from: Place, to: Place, path: string): string | undefi
 }
 
 function forbiddenToConsumer(from: Place, to: Place, path: string): string | undefined {
-  if (openToConsumers.includes(path) || (from.name === 'testing' && to.name === 'embedded')) return undefined
-  return `${from.name}/ may import index.ts, the contracts, lib/clock.ts, lib/trace.ts${from.name === 'testing' ? ', embedded/' : ''} and its own folder only. What a dashboard or a command line needs is public, so that anyone can write another one.`
+  const isTesting = from.name === 'testing'
+  if (openToConsumers.includes(path) || (isTesting && (to.name === 'embedded' || to.name === 'lib'))) return undefined
+  return `${from.name}/ may import index.ts, the contracts, lib/clock.ts, lib/trace.ts${isTesting ? ', lib/, embedded/' : ''} and its own folder only. What a dashboard or a command line needs is public, so that anyone can write another one.`
 }
 
 function forbiddenUpwards(from: Place, to: Place): string {

@@ -8,8 +8,8 @@ import { knownPolicy, skip, type ErrorPolicy, type KnownPolicy } from '../channe
 import { AppTopic } from '../channel/topic.js'
 import type { SendOptions } from '../stream/contract.js'
 import type { EventStream } from '../stream/stream.js'
-import { ask, captureSite, type AskSettings, type Asker, type Site } from './ask.js'
-import { askMany } from './ask-many.js'
+import { ask, AskedTogether, captureSite, type Asked, type AskSettings, type Asker } from './ask.js'
+import { askMany, type Answer } from './ask-many.js'
 import { forwardHeaders } from './protocol.js'
 import { knownSupervision, type KnownSupervision, type Supervision } from './supervisor.js'
 
@@ -85,7 +85,8 @@ export class AppAgent {
   /** Resolves to the first value that the agent yields for this one. */
   ask(value: unknown, options: AskManyOptions & { correlationId?: string } = {}): Promise<unknown> {
     const { timeout, correlationId, ...rest } = options
-    return this.#ask({ value, options: rest }, { timeoutMs: timeoutOf(timeout), correlationId, site: captureSite(this.ask) })
+    const settings = { timeoutMs: timeoutOf(timeout), correlationId, site: captureSite(this.ask) }
+    return ask(this.#asked, this.#home.asker(), { value, options: rest, settings })
   }
 
   map(values: Many<unknown>, options: AskManyOptions = {}): AsyncIterable<unknown> {
@@ -115,18 +116,24 @@ export class AppAgent {
   }
 
   async *#each<Item>(items: Many<Item>, requestOf: (item: Item) => Request, settings: AskSettings): AsyncGenerator<unknown> {
-    for await (const { value } of askMany(items, item => this.#ask(requestOf(item), settings))) yield value
+    for await (const { value } of this.#askMany(items, requestOf, settings)) yield value
   }
 
   async #all<Item>(items: Many<Item>, requestOf: (item: Item) => Request, settings: AskSettings): Promise<unknown[]> {
     const answers: unknown[] = []
-    for await (const { index, value } of askMany(items, item => this.#ask(requestOf(item), settings))) answers[index] = value
+    for await (const { index, value } of this.#askMany(items, requestOf, settings)) answers[index] = value
     return answers
   }
 
-  #ask(request: Request, settings: AskSettings & { site: Site }): Promise<unknown> {
-    const asked = { name: this.name, send: this.source.send, replySchema: this.settings.reply }
-    return ask(asked, this.#home.asker(), { ...request, settings })
+  #askMany<Item>(items: Many<Item>, requestOf: (item: Item) => Request, settings: AskSettings): AsyncGenerator<Answer, void, undefined> {
+    const asker = this.#home.asker()
+    const others = new AskedTogether(asker.replies)
+    const askOne = (item: Item): Promise<unknown> => ask(this.#asked, asker, { ...requestOf(item), settings: { ...settings, others } })
+    return askMany({ items, ask: askOne, abandon: others.abandon })
+  }
+
+  get #asked(): Asked {
+    return { name: this.name, send: this.source.send, replySchema: this.settings.reply }
   }
 }
 

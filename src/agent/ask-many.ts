@@ -10,16 +10,19 @@ export interface Answer {
   readonly value: unknown
 }
 
+export interface Questions<Item> {
+  readonly items: Iterable<Item> | AsyncIterable<Item>
+  readonly ask: (item: Item) => Promise<unknown>
+  /** Nobody waits for the answers that are still under way. */
+  readonly abandon: () => void
+}
+
 /**
  * Asks for each item of the input and yields the answers as they come. It reads on while fewer than a thousand are under
  * way or waiting to be taken; the first failure throws, with `index`, and abandons the rest.
  */
-export async function* askMany<Item>(
-  items: Iterable<Item> | AsyncIterable<Item>,
-  askOne: (item: Item) => Promise<unknown>,
-): AsyncGenerator<Answer, void, undefined> {
-  const gathering = new Gathering()
-  const sending = sendAll(items, askOne, gathering)
+export async function* askMany<Item>(questions: Questions<Item>): AsyncGenerator<Answer, void, undefined> {
+  const gathering = new Gathering(questions)
   try {
     for (;;) {
       const answer = await gathering.next()
@@ -27,94 +30,103 @@ export async function* askMany<Item>(
       yield answer
     }
   } finally {
-    gathering.abandon()
-    await sending
+    await gathering.end()
   }
 }
 
-async function sendAll<Item>(
-  items: Iterable<Item> | AsyncIterable<Item>,
-  askOne: (item: Item) => Promise<unknown>,
-  gathering: Gathering,
-): Promise<void> {
-  let index = 0
-  try {
-    for await (const item of items) {
-      if (gathering.isAbandoned) break
-      gathering.await(index++, askOne(item))
-      await gathering.room()
-      if (gathering.isAbandoned) break
-    }
-    gathering.complete()
-  } catch (error) {
-    gathering.fail(error)
-  }
-}
-
-/** Answers between those who send and the one who takes. */
-class Gathering {
-  isAbandoned = false
+/** Between the input and the one who takes the answers. */
+class Gathering<Item> {
+  readonly #questions: Questions<Item>
+  readonly #input: Iterator<Item> | AsyncIterator<Item>
   readonly #answers = new Ring<Answer>()
+  #asked = 0
   #underWay = 0
-  #isComplete = false
+  #isReading = false
+  /** The input has nothing more, or is not wanted any more. */
+  #isRead = false
+  #isOver = false
   #failure: { error: unknown } | null = null
   #taker: Deferred<void> | null = null
-  #sender: Deferred<void> | null = null
 
-  await(index: number, answer: Promise<unknown>): void {
-    this.#underWay++
-    answer.then(
-      value => {
-        this.#underWay--
-        this.#answers.push({ index, value })
-        this.#changed()
-      },
-      (error: unknown) => {
-        this.#underWay--
-        this.fail(withIndex(error, index))
-      },
-    )
+  constructor(questions: Questions<Item>) {
+    this.#questions = questions
+    this.#input = iteratorOf(questions.items)
   }
 
   /** The next answer; `null` after the last. Throws the first failure. */
   async next(): Promise<Answer | null> {
     for (;;) {
-      const answer = this.#failure === null ? this.#answers.shift() : undefined
-      this.#sender?.resolve()
-      if (answer !== undefined) return answer
       if (this.#failure !== null) throw this.#failure.error
-      if (this.#isComplete && this.#underWay === 0) return null
+      const answer = this.#answers.shift()
+      void this.#read()
+      if (answer !== undefined) return answer
+      if (this.#isRead && this.#underWay === 0) return null
       this.#taker = new Deferred()
       await this.#taker.promise
     }
   }
 
-  async room(): Promise<void> {
-    while (!this.isAbandoned && this.#underWay + this.#answers.length >= window) {
-      this.#sender = new Deferred()
-      await this.#sender.promise
+  /** Closes the input, unless it has ended by itself, and abandons what is under way. */
+  async end(): Promise<void> {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#questions.abandon()
+    if (this.#isRead) return
+    this.#isRead = true
+    const closing = Promise.resolve(this.#input.return?.())
+    // An input that is busy with its next item may take for ever.
+    if (this.#isReading) closing.catch(() => undefined)
+    else await closing
+  }
+
+  get #wantsMore(): boolean {
+    return !this.#isRead && this.#failure === null && this.#underWay + this.#answers.length < window
+  }
+
+  async #read(): Promise<void> {
+    if (this.#isReading) return
+    this.#isReading = true
+    try {
+      while (this.#wantsMore) {
+        const step = await this.#input.next()
+        if (step.done === true) this.#isRead = true
+        else this.#ask(await step.value)
+      }
+    } catch (error) {
+      this.#isRead = true
+      this.#fail(error)
     }
+    this.#isReading = false
+    if (this.#isRead) this.#taker?.resolve()
   }
 
-  complete(): void {
-    this.#isComplete = true
-    this.#changed()
+  #ask(item: Item): void {
+    if (this.#isRead) return
+    const index = this.#asked++
+    this.#underWay++
+    this.#questions.ask(item).then(
+      value => {
+        this.#underWay--
+        this.#answers.push({ index, value })
+        this.#taker?.resolve()
+      },
+      (error: unknown) => {
+        this.#underWay--
+        // One error may be that of many items: it keeps the index of the first.
+        this.#fail(this.#failure === null ? withIndex(error, index) : error)
+      },
+    )
   }
 
-  fail(error: unknown): void {
+  #fail(error: unknown): void {
     this.#failure ??= { error }
-    this.abandon()
-    this.#changed()
-  }
-
-  abandon(): void {
-    this.isAbandoned = true
-    this.#sender?.resolve()
-  }
-
-  #changed(): void {
     this.#taker?.resolve()
   }
+}
+
+function iteratorOf<Item>(items: Iterable<Item> | AsyncIterable<Item>): Iterator<Item> | AsyncIterator<Item> {
+  const { [Symbol.asyncIterator]: open } = items as Partial<AsyncIterable<Item>>
+  return open === undefined ? (items as Iterable<Item>)[Symbol.iterator]() : open.call(items)
 }
 
 function withIndex(error: unknown, index: number): unknown {

@@ -1,4 +1,4 @@
-import { NoReplyError, ReplyError } from '../errors.js'
+import { ClosedError, FaustError, NoReplyError, ReplyError, SendError } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import { uuid, type Random } from '../lib/random.js'
 import { validator, type Schema } from '../message/schema.js'
@@ -27,6 +27,35 @@ export interface AskSettings {
   readonly correlationId?: string | undefined
   /** The stack of the call, as `captureSite` took it. */
   readonly site: Site
+  /** Those asked in one call. */
+  readonly others?: AskedTogether
+}
+
+/** Asks that are abandoned together. */
+export class AskedTogether {
+  readonly #replies: Replies
+  readonly #underWay = new Set<string>()
+  #isOver = false
+
+  constructor(replies: Replies) {
+    this.#replies = replies
+  }
+
+  /** Nobody waits for any of them any more, nor for those not sent yet. */
+  readonly abandon = (): void => {
+    this.#isOver = true
+    for (const correlationId of this.#underWay) this.#replies.abandon(correlationId)
+  }
+
+  /** Throws `ClosedError` when they have been abandoned. */
+  add(correlationId: string): void {
+    if (this.#isOver) throw new ClosedError('This request was abandoned before it was sent: one of those asked with it has failed.')
+    this.#underWay.add(correlationId)
+  }
+
+  done(correlationId: string): void {
+    this.#underWay.delete(correlationId)
+  }
 }
 
 /** A call's stack, kept cheaply: it is turned into text only when an error needs it. */
@@ -56,27 +85,32 @@ export async function ask(agent: Asked, asker: Asker, request: { value: unknown;
   }
 }
 
-function exchange(agent: Asked, asker: Asker, request: Parameters<typeof ask>[2]): Promise<unknown> {
-  const { value, options, settings } = request
-  const correlationId = settings.correlationId ?? uuid(asker.random)
-  return new Promise((resolve, reject) => {
-    const failed = (error: Error): void => reject(atSite(error, settings.site))
-    asker.replies.expect({
-      agent: agent.name,
-      correlationId,
-      deadline: asker.clock.now() + settings.timeoutMs,
-      timeoutMs: settings.timeoutMs,
-      failed,
-      answered: reply => {
-        const error = failureOf(agent.name, reply)
-        if (error !== null) failed(error)
-        else revive(agent.replySchema, reply.value).then(resolve, reject)
-      },
-    })
-    const headers = { ...options.headers, ...askHeaders(asker.replies.address, correlationId) }
-    agent.send(value, { ...options, headers }).then(undefined, (error: Error) => {
-      asker.replies.forget(correlationId)
-      reject(error)
+async function exchange(agent: Asked, asker: Asker, request: Parameters<typeof ask>[2]): Promise<unknown> {
+  const { site, others, correlationId = uuid(asker.random) } = request.settings
+  others?.add(correlationId)
+  try {
+    const reply = await answer(agent, asker, { ...request, correlationId })
+    const error = failureOf(agent.name, reply)
+    if (error !== null) throw error
+    const validate = validator(agent.replySchema)
+    return validate === null ? reply.value : await validate(reply.value)
+  } catch (error) {
+    throw atSite(error, site)
+  } finally {
+    others?.done(correlationId)
+  }
+}
+
+function answer(agent: Asked, asker: Asker, request: Parameters<typeof ask>[2] & { correlationId: string }): Promise<Reply> {
+  const { value, options, settings, correlationId } = request
+  const { replies, clock } = asker
+  return new Promise((answered, failed) => {
+    const deadline = clock.now() + settings.timeoutMs
+    replies.expect({ agent: agent.name, correlationId, deadline, timeoutMs: settings.timeoutMs, answered, failed })
+    const headers = { ...options.headers, ...askHeaders(replies.address, correlationId) }
+    agent.send(value, { ...options, headers }).then(undefined, (error: unknown) => {
+      replies.forget(correlationId)
+      failed(error)
     })
   })
 }
@@ -88,13 +122,11 @@ function failureOf(agent: string, { correlationId, error }: Reply): Error | null
   return new ReplyError(`Agent "${agent}" failed on the request: ${error.name}: ${error.message}`, { ...facts, remoteName: error.name })
 }
 
-async function revive(schema: Schema | undefined, value: unknown): Promise<unknown> {
-  const validate = validator(schema)
-  return validate === null ? value : validate(value)
-}
-
-function atSite(error: Error, site: Site): Error {
+/** What comes instead of an answer has no stack that tells anything: it gets that of the call. */
+function atSite(error: unknown, site: Site): unknown {
   const frames = site.stack?.split('\n').slice(1).join('\n')
-  if (frames !== undefined && frames !== '') error.stack = `${error.name}: ${error.message}\n${frames}`
+  // A failed send may be that of others too.
+  if (!(error instanceof FaustError) || error instanceof SendError || frames === undefined || frames === '') return error
+  error.stack = `${error.name}: ${error.message}\n${frames}`
   return error
 }

@@ -1,6 +1,7 @@
 import { AgentError, ClosedError, RestartBudgetError } from '../errors.js'
 import type { Host } from '../channel/host.js'
 import { AppTopic } from '../channel/topic.js'
+import { TopicColumns } from '../channel/topic-columns.js'
 import { publish, traces } from '../lib/trace.js'
 import type { InHand } from '../stream/hands.js'
 import type { Held } from '../stream/lane.js'
@@ -11,14 +12,15 @@ import type { AppAgent } from './agent.js'
 import { described, ErrorPolicies } from './error-policy.js'
 import { sendFailure } from './outlet.js'
 import { returnAddress } from './protocol.js'
+import type { RequestReaders } from './request-readers.js'
 import { RestartBudget } from './supervisor.js'
 
 export interface CrewOptions {
   readonly agent: AppAgent
   readonly host: Host
   readonly isScoped: boolean
-  /** Whether no other agent of the app reads the same source: then a request left unanswered stays so. */
-  readonly isAlone: boolean
+  /** Of all agents of the worker. */
+  readonly requestReaders: RequestReaders
 }
 
 /** A place for one actor after the other: what outlives a restart. */
@@ -196,9 +198,12 @@ export class Crew {
   }
 
   #unanswered(held: Held): void {
-    if (!this.#options.isAlone && !isGenerator(this.agent.run)) return
-    const correlationId = returnAddress(held.lot.columns.headers(held.index))?.correlationId
-    const message = `Agent "${this.agent.name}" went on without an answer to request ${correlationId}. Yield once for every event that is asked.`
+    const { columns } = held.lot
+    const address = returnAddress(columns.headers(held.index))
+    if (address === null || !this.#options.requestReaders.isLast(held)) return
+    const refusal = columns instanceof TopicColumns ? columns.refusal(held.index) : undefined
+    if (refusal !== undefined) return sendFailure(this.#host, held, { kind: 'error', ...described(refusal) })
+    const message = `Agent "${this.agent.name}" went on without an answer to request ${address.correlationId}. Yield once for every event that is asked.`
     sendFailure(this.#host, held, { kind: 'no-reply', name: 'NoReplyError', message })
   }
 
@@ -239,9 +244,4 @@ export class Crew {
 function placeOf({ lot, index }: Held): { topic: string; partition: number; offset: number } {
   const { columns } = lot
   return { topic: columns.topic, partition: columns.partition, offset: columns.offset(index) }
-}
-
-/** Whether a function is written as an async generator, so that an answer can be expected of it. */
-function isGenerator(run: (...args: never[]) => unknown): boolean {
-  return Object.prototype.toString.call(run) === '[object AsyncGeneratorFunction]'
 }

@@ -1,9 +1,9 @@
 import { AppChannel } from '../channel/channel.js'
 import type { Host } from '../channel/host.js'
 import type { Letter } from '../channel/outbox.js'
-import { SentMessage } from '../channel/sent-message.js'
 import { TopicColumns } from '../channel/topic-columns.js'
 import { AppTopic } from '../channel/topic.js'
+import { awaited } from '../stream/awaited.js'
 import type { Destination } from '../stream/contract.js'
 import type { Hands, InHand } from '../stream/hands.js'
 import type { Held } from '../stream/lane.js'
@@ -42,12 +42,12 @@ export class Outlet {
   }
 
   #give({ sink, key }: SinkEntry, value: unknown, held: Held | null): Promise<unknown> | null {
-    if (typeof sink === 'function') return promised((sink as (value: unknown) => unknown)(value))
+    if (typeof sink === 'function') return awaited((sink as (value: unknown) => unknown)(value))
     const target = sink instanceof AppAgent ? sink.source : sink
     if (target instanceof AppTopic) return this.#toTopic(target, value, { key, held })
     const sinkKey = key !== undefined ? key(value) : held === null ? null : held.lot.columns.key(held.index)
     if (target instanceof AppChannel) return target.put(value, { key: sinkKey, timestamp: held?.lot.columns.timestamp(held.index) })
-    return promised((target as Destination<unknown>).send(value, { key: sinkKey }))
+    return awaited((target as Destination<unknown>).send(value, { key: sinkKey }))
   }
 
   /** Under the event's key and at its time, as Kafka Streams does; the commit waits for it, the agent does not. */
@@ -89,7 +89,7 @@ export function sendFailure(host: Host, held: Held, error: RemoteFailure): void 
 }
 
 function sendReply(host: Host, held: Held, reply: { address: ReturnAddress; value: unknown; error: RemoteFailure | null }): void {
-  const { topic, correlationId, wantsValue } = reply.address
+  const { topic, correlationId, wantsValue, takesErrors } = reply.address
   const key = held.lot.columns.key(held.index)
   const timestamp = host.clock.now()
   if (wantsValue) {
@@ -97,15 +97,10 @@ function sendReply(host: Host, held: Held, reply: { address: ReturnAddress; valu
     host.outbox.send(host.topicNamed(topic).letter(host, reply.value, { key, timestamp, headers }))
     return
   }
-  const value = encodeReply(key, { correlationId, value: reply.value, error: reply.error })
+  // Python wants the field to be there; an asker of ours is given `undefined` for what is not.
+  const answer = reply.value === undefined && !takesErrors ? null : reply.value
+  const value = encodeReply(key, { correlationId, value: answer, error: reply.error })
   const letter = { topic, partition: null, timestamp, key: null, keyStart: 0, keyEnd: 0, value, headers: null }
   // Whoever asked may be gone, with the topic: that is no reason to stop.
   host.outbox.send(letter).catch((error: unknown) => host.log.debug({ topic, correlationId, error }, 'A reply found nobody'))
-}
-
-function promised(result: unknown): Promise<unknown> | null {
-  if (result instanceof Promise) return result
-  // A delivery is left to the commit; any other thenable is waited for.
-  if (typeof (result as PromiseLike<unknown> | null)?.then !== 'function' || result instanceof SentMessage) return null
-  return Promise.resolve(result)
 }

@@ -1,4 +1,4 @@
-import { AskTimeoutError, ClosedError } from '../errors.js'
+import { AskTimeoutError, ClosedError, OptionError } from '../errors.js'
 import type { Clock, Timer } from '../lib/clock.js'
 import { formatMs } from '../lib/duration.js'
 import { utf8 } from '../message/codec.js'
@@ -34,6 +34,7 @@ export class Replies {
   readonly #stopWatching: () => void
   #listening: Promise<void> | null = null
   #isListening = false
+  #isClosed = false
   #timer: Timer | null = null
   #timerAt = Infinity
 
@@ -54,10 +55,25 @@ export class Replies {
     return this.#listening
   }
 
-  /** Throws nothing: a correlation id that is taken waits for the same reply no more. */
+  /** Throws `ClosedError` when replies do not arrive any more, `OptionError` when that correlation id is waited for already. */
   expect(pending: Pending): void {
-    this.#pending.set(pending.correlationId, pending)
-    if (pending.deadline < this.#timerAt) this.#wakeAt(pending.deadline)
+    const { correlationId, deadline } = pending
+    if (this.#isClosed) throw closed(pending)
+    if (this.#pending.has(correlationId)) {
+      throw new OptionError(`The correlationId ${correlationId} belongs to a request that still waits for its answer.`, {
+        option: 'correlationId',
+      })
+    }
+    this.#pending.set(correlationId, pending)
+    if (deadline < this.#timerAt) this.#wakeAt(deadline)
+  }
+
+  /** Gives up waiting for that reply. */
+  abandon(correlationId: string): void {
+    const pending = this.#pending.get(correlationId)
+    if (pending === undefined) return
+    this.forget(correlationId)
+    pending.failed(closed(pending))
   }
 
   /** Waits for that reply no longer. */
@@ -67,11 +83,12 @@ export class Replies {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#stopWatching()
     this.#stopTimer()
     const pending = [...this.#pending.values()]
     this.#pending.clear()
-    for (const { agent, failed } of pending) failed(new ClosedError(`Asking agent "${agent}" was given up: the app has been stopped.`))
+    for (const each of pending) each.failed(closed(each))
   }
 
   async #listen(): Promise<void> {
@@ -133,4 +150,8 @@ export class Replies {
     this.#timer = null
     this.#timerAt = Infinity
   }
+}
+
+function closed({ agent }: Pending): ClosedError {
+  return new ClosedError(`Asking agent "${agent}" was given up: the app has been stopped.`)
 }

@@ -13,7 +13,7 @@ import type { Output, RoundTrips, Schema } from '../message/schema.js'
 import type { Channel, Stream, Topic } from '../stream/contract.js'
 import type { Connection } from '../transport/transport.js'
 import { atTimes, every } from '../worker/scheduler.js'
-import type { Argument } from './command.js'
+import { checkArguments, type Argument, type NoSchema } from './command.js'
 import { Declarations, type CommandDeclaration } from './declarations.js'
 import { describeApp, type Description } from './describe.js'
 import { readOptions, type AppOptions } from './options.js'
@@ -31,7 +31,7 @@ type AnyAgent = SilentAgent<any, any>
 type AnyKey = any
 // oxlint-enable typescript/no-explicit-any
 type Parsed<Arguments> = { [Name in keyof Arguments]: Arguments[Name] extends Argument<infer Value> ? Value : never }
-type Arguments = Record<string, Argument<unknown>>
+type Arguments = Record<string, Argument<unknown> & NoSchema>
 type NoArguments = Record<never, never>
 type Run = (signal: AbortSignal) => unknown
 
@@ -89,6 +89,13 @@ export class App implements AsyncDisposable {
 
   /** Declares a topic; an array is several read as one, a pattern those that match, as they appear. */
   topic(name: Named): Topic<unknown>
+  /**
+   * Declares a topic with a model: the schema gives its values their type, and is asked of whatever is read. JSON of what it
+   * makes must be valid input again, unless a `codec` writes something else. Throws `OptionError`.
+   *
+   * @example
+   * const orders = app.topic('orders', { key: z.string(), value: z.object({ id: z.string(), placed: z.coerce.date() }) })
+   */
   topic<V extends Schema, K extends Schema = RawKeySchema>(
     name: Named,
     options: Encoding<V> & TopicOptions & { key?: K; timestamp?: (value: Output<V>) => number | Date },
@@ -144,12 +151,21 @@ export class App implements AsyncDisposable {
     this.#declared.add(this.#declared.tasks, 'task', { name, onLeader: options.onLeader ?? false, run })
   }
 
-  /** Adds a command to `faust -A <this app>`. */
+  /**
+   * Adds a command to `faust -A <this app>`. Throws `DuplicateNameError` and `OptionError`.
+   *
+   * @example
+   * app.command('add', { arguments: { a: argument(z.coerce.number()) }, options: { print: flag() } }, async ({ a, print }) => {
+   *   const sum = await adding.ask({ a, b: 1 })
+   *   if (print) console.log(sum)
+   * })
+   */
   command<A extends Arguments = NoArguments, O extends Arguments = NoArguments>(
     name: string,
     options: { help?: string; arguments?: A; options?: O },
     run: (input: Parsed<A> & Parsed<O>) => unknown,
   ): void {
+    checkArguments(name, options)
     this.#declared.add(this.#declared.commands, 'command', {
       name,
       help: options.help,

@@ -8,6 +8,11 @@ export interface Argument<Value> {
   readonly help?: string
 }
 
+/** A schema is no argument yet, though some have a `parse` too. */
+export interface NoSchema {
+  readonly '~standard'?: 'a schema: write argument(schema) or option(schema)'
+}
+
 /** Tells the three kinds apart, for whoever builds a command line from them. */
 export type ArgumentKind = 'argument' | 'option' | 'flag'
 
@@ -28,6 +33,28 @@ export function flag(help?: string): Argument<boolean> {
   const made: Argument<boolean> = { parse: text => text === 'true', ...(help === undefined ? {} : { help }) }
   kinds.set(made, 'flag')
   return made
+}
+
+/** Refuses what stands in the wrong place; throws `OptionError`. */
+export function checkArguments(command: string, given: { arguments?: Named; options?: Named }): void {
+  for (const place of ['arguments', 'options'] as const) {
+    for (const [name, made] of Object.entries(given[place] ?? {})) {
+      const problem = problemOf(made, place)
+      if (problem !== null) throw new OptionError(`Command "${command}": ${place}.${name} ${problem}.`, { option: name })
+    }
+  }
+}
+
+type Named = Readonly<Record<string, unknown>>
+
+function problemOf(made: unknown, place: 'arguments' | 'options'): string | null {
+  const maker = place === 'arguments' ? 'argument(schema)' : 'option(schema) or flag()'
+  const { parse, '~standard': standard } = (made ?? {}) as { parse?: unknown; '~standard'?: unknown }
+  if (standard !== undefined) return `is a schema: write ${maker}`
+  if (typeof parse !== 'function') return `must be made by ${maker}`
+  const kind = kinds.get(made as object)
+  if (kind === undefined || (kind === 'argument') === (place === 'arguments')) return null
+  return `is made by ${kind}(): ${maker} belongs there`
 }
 
 /** What one of the three functions made. */

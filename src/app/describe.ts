@@ -20,6 +20,7 @@ export interface Description {
   readonly commands: readonly CommandDescription[]
 }
 
+/** An agent as declared, and how it fares in this process. */
 export interface AgentDescription {
   readonly name: string
   /** The topic or channel that it reads. */
@@ -37,6 +38,7 @@ export interface AgentDescription {
   readonly restarted: number
 }
 
+/** A command of the app's own. */
 export interface CommandDescription {
   readonly name: string
   readonly help: string | undefined
@@ -45,6 +47,7 @@ export interface CommandDescription {
   readonly run: (input: Record<string, unknown>) => unknown
 }
 
+/** A word or an option that a command takes. */
 export interface ArgumentDescription {
   readonly name: string
   readonly kind: ArgumentKind

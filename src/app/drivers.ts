@@ -19,8 +19,9 @@ function checked(broker: Transport): Transport {
   throw refused(`broker must be a URL such as "memory:" or a transport value, got ${typeof given}.`)
 }
 
+/** Whatever stands before the last @, and what follows a question mark, may be a secret, also where the URL is none. */
 function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//***@')
+  return url.replace(/\?.*$/s, '?***').replace(/^([a-z+]+:\/*)?.*@/s, '$1***@')
 }
 
 function refused(message: string): OptionError {

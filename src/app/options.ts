@@ -6,6 +6,7 @@ import { json, type Codec } from '../message/codec.js'
 import type { Transport } from '../transport/transport.js'
 import { brokerFor } from './drivers.js'
 
+/** How an app runs; the environment (`FAUST_` and the name in capitals) wins over what is given here. */
 export interface AppOptions {
   /** A URL or a transport value; default `memory:`, this process only. */
   broker?: string | Transport
@@ -66,23 +67,23 @@ const known = [
  * the defaults. Throws `OptionError`, naming the option and what was expected.
  */
 export function readOptions(given: AppOptions, environment: Environment): Settings {
-  const unknown = Object.keys(given).find(name => !(known as readonly string[]).includes(name))
-  if (unknown !== undefined) throw wrong(unknown, `is not an option of an app; there are ${known.join(', ')}`)
-  const read = <Name extends keyof AppOptions>(name: Name): string | AppOptions[Name] => environment[variable(name)] ?? given[name]
-  const guarantee: unknown = read('guarantee') ?? 'at-least-once'
-  if (guarantee === 'exactly-once') throw wrong('guarantee', "'exactly-once' is not available in this version: use 'at-least-once'")
-  if (guarantee !== 'at-least-once') throw wrong('guarantee', `must be 'at-least-once', got ${shown(guarantee)}`)
+  checkNames(given)
+  const read = <Name extends keyof AppOptions>(name: Name): Given => {
+    const said = environment[variable(name)]
+    return said === undefined ? { name, value: given[name] } : { name, value: said, variable: variable(name) }
+  }
+  checkGuarantee(read('guarantee'))
   return {
-    transport: brokerFor(read('broker') ?? 'memory:'),
-    codec: codecFrom(given.codec),
-    partitions: wholeNumber('partitions', read('partitions') ?? 8),
-    datadir: resolve(text('datadir', read('datadir') ?? '.faust')),
-    commitIntervalMs: duration('commitInterval', read('commitInterval') ?? '1s'),
-    commitEvery: optional(read('commitEvery'), value => wholeNumber('commitEvery', value)),
-    drainTimeoutMs: duration('drainTimeout', read('drainTimeout') ?? '20s'),
-    sessionTimeoutMs: duration('sessionTimeout', read('sessionTimeout') ?? '10s'),
-    instanceId: optional(read('instanceId'), value => text('instanceId', value)),
-    logger: given.logger,
+    transport: brokerFor((read('broker').value as AppOptions['broker']) ?? 'memory:'),
+    codec: codecFrom({ name: 'codec', value: given.codec ?? json }),
+    partitions: wholeNumber(read('partitions'), 8),
+    datadir: resolve(text(read('datadir'), '.faust')),
+    commitIntervalMs: positiveMs(read('commitInterval'), '1s'),
+    commitEvery: wholeNumber(read('commitEvery'), undefined),
+    drainTimeoutMs: duration(read('drainTimeout'), '20s'),
+    sessionTimeoutMs: positiveMs(read('sessionTimeout'), '10s'),
+    instanceId: text(read('instanceId'), undefined),
+    logger: loggerFrom({ name: 'logger', value: given.logger }),
   }
 }
 
@@ -91,36 +92,75 @@ export function variable(option: string): string {
   return `FAUST_${option.replace(/[A-Z]/g, letter => `_${letter}`).toUpperCase()}`
 }
 
-function optional<Value>(value: unknown, read: (value: unknown) => Value): Value | undefined {
-  return value === undefined ? undefined : read(value)
+/** An option as it was found: in the environment, or given to the constructor. */
+interface Given {
+  readonly name: string
+  readonly value: unknown
+  readonly variable?: string
 }
 
-function wholeNumber(option: string, value: unknown): number {
+function checkNames(given: unknown): void {
+  if (typeof given !== 'object' || given === null)
+    throw new OptionError(`The options of an app must be an object, got ${shown(given)}.`, { option: 'options' })
+  const unknown = Object.keys(given).find(name => !(known as readonly string[]).includes(name))
+  if (unknown === undefined) return
+  throw new OptionError(`${unknown} is not an option of an app; there are ${known.join(', ')}.`, { option: unknown })
+}
+
+function checkGuarantee(given: Given): void {
+  const { value = 'at-least-once' } = given
+  if (value === 'exactly-once') throw wrong(given, "cannot be 'exactly-once' in this version: use 'at-least-once'")
+  if (value !== 'at-least-once') throw wrong(given, "must be 'at-least-once'")
+}
+
+function wholeNumber<Default extends number | undefined>(given: Given, otherwise: Default): number | Default {
+  const { value } = given
+  if (value === undefined) return otherwise
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  if (typeof number === 'number' && Number.isInteger(number) && number > 0) return number
-  throw wrong(option, `must be a whole number above 0, got ${shown(value)}`)
+  if (typeof number === 'number' && Number.isSafeInteger(number) && number > 0) return number
+  throw wrong(given, 'must be a whole number above 0')
 }
 
-function duration(option: string, value: unknown): number {
-  const ms = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
-  return toMs(ms as Duration, option)
+function positiveMs(given: Given, otherwise: Duration): number {
+  const ms = duration(given, otherwise)
+  if (ms >= 1) return ms
+  throw wrong(given, 'must be at least 1 ms')
 }
 
-function text(option: string, value: unknown): string {
+function duration(given: Given, otherwise: Duration): number {
+  const { name, value = otherwise, variable: from } = given
+  const ms = from !== undefined && /^\d+$/.test(String(value)) ? Number(value) : value
+  try {
+    return toMs(ms as Duration, name)
+  } catch {
+    throw wrong(given, "must be a duration such as '10s', '1.5h' or 250 (a number is milliseconds)")
+  }
+}
+
+function text<Default extends string | undefined>(given: Given, otherwise: Default): string | Default {
+  const { value } = given
+  if (value === undefined) return otherwise
   if (typeof value === 'string' && value !== '') return value
-  throw wrong(option, `must be text, got ${shown(value)}`)
+  throw wrong(given, 'must be text')
 }
 
-function codecFrom(value: unknown = json): Codec {
-  const codec = value as Partial<Codec> | null
+function codecFrom(given: Given): Codec {
+  const codec = given.value as Partial<Codec> | null
   if (typeof codec?.encode === 'function' && typeof codec.decode === 'function') return codec as Codec
-  throw wrong('codec', `must be a codec such as json or msgpack, got ${shown(value)}`)
+  throw wrong(given, 'must be a codec such as json or msgpack')
+}
+
+function loggerFrom(given: Given): Logger | undefined {
+  const logger = given.value as Partial<Logger> | null | undefined
+  const methods = ['debug', 'info', 'warn', 'error', 'child'] as const
+  if (logger === undefined || methods.every(method => typeof logger?.[method] === 'function')) return logger as Logger | undefined
+  throw wrong(given, `must have the methods ${methods.join(', ')}`)
 }
 
 function shown(value: unknown): string {
   return typeof value === 'string' ? `"${value}"` : String(value)
 }
 
-function wrong(option: string, what: string): OptionError {
-  return new OptionError(`${option} ${what}.`, { option })
+function wrong({ name, value, variable: from }: Given, expected: string): OptionError {
+  return new OptionError(`${from ?? name} ${expected}, got ${shown(value)}.`, { option: name })
 }

@@ -6,7 +6,8 @@ import { Inbox } from '../channel/inbox.js'
 import { AppTopic } from '../channel/topic.js'
 import { DeclarationError } from '../errors.js'
 import { systemClock, type Clock } from '../lib/clock.js'
-import { createLogger, silentLogger, type Logger } from '../lib/log.js'
+import { createLogger, type Logger } from '../lib/log.js'
+import { quietLogger } from '../lib/quiet-log.js'
 import { systemRandom, uuid, type Random } from '../lib/random.js'
 import { currentBody, leaveBody } from '../stream/current-event.js'
 import type { Connection, Transport } from '../transport/transport.js'
@@ -46,7 +47,8 @@ export class Runtime {
   #client: Client | null = null
   #world: World = {}
   #started = 0
-  #log: Logger = silentLogger
+  /** Embedded in a program the library speaks up only when something is wrong; the command line brings a log of its own. */
+  readonly #log = quietLogger(() => createLogger({ level: 'warn', format: process.stderr.isTTY ? 'pretty' : 'json' }))
 
   constructor(appId: string, declared: Declarations, settings: Settings) {
     this.#appId = appId
@@ -69,7 +71,6 @@ export class Runtime {
       const problems = ['stop the running worker first, or start the second one in a process of its own']
       throw new DeclarationError(`App "${this.#appId}" is already running in this process:`, { problems })
     }
-    await this.#openLog()
     const worker = leaveBody(() => new Worker(this.#plan(), this.#workerSettings()))
     this.#workers.push(worker)
     const forget = (): void => void this.#workers.splice(this.#workers.indexOf(worker), 1)
@@ -79,7 +80,6 @@ export class Runtime {
   }
 
   async client(): Promise<AsyncDisposable> {
-    await this.#openLog()
     const client = this.#clientHost()
     await client.link.connection()
     return { [Symbol.asyncDispose]: () => this.#closeClient(client) }
@@ -199,12 +199,6 @@ export class Runtime {
       checksRoundTrips: isSimulated,
       isScoped: isSimulated,
     }
-  }
-
-  /** Embedded in a program the library speaks up only when something is wrong; the command line brings a log of its own. */
-  async #openLog(): Promise<void> {
-    if (this.#world.logger !== undefined || this.#settings.logger !== undefined || this.#log !== silentLogger) return
-    this.#log = await createLogger({ level: 'warn', format: process.stderr.isTTY ? 'pretty' : 'json' })
   }
 }
 

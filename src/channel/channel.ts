@@ -4,7 +4,7 @@ import { publish, traces } from '../lib/trace.js'
 import type { Schema } from '../message/schema.js'
 import type { Channel, SendOptions } from '../stream/contract.js'
 import type { EventStream } from '../stream/stream.js'
-import type { Home } from './host.js'
+import type { Home, HostChannel } from './host.js'
 import { openStream } from './open-stream.js'
 
 /** What `app.channel` takes besides the name. */
@@ -15,7 +15,7 @@ export interface ChannelSettings {
 }
 
 /** A declared in-process channel. Values travel by reference: its schema gives them a type and nothing is checked. */
-export class AppChannel implements Channel<unknown, unknown> {
+export class AppChannel implements Channel<unknown, unknown>, HostChannel {
   readonly name: string
   readonly capacity: number
   readonly #home: Home

@@ -3,19 +3,40 @@ import type { Logger } from '../lib/log.js'
 import type { TurnBudget } from '../lib/turn.js'
 import type { Codec } from '../message/codec.js'
 import type { EventStream } from '../stream/stream.js'
-import type { Stream, Topic } from '../stream/contract.js'
+import type { SendOptions, Stream, Topic } from '../stream/contract.js'
 import type { BodyScope } from '../stream/current-event.js'
 import type { Hands } from '../stream/hands.js'
 import type { StreamQueue } from '../stream/queue.js'
-import type { TopicPartition } from '../transport/transport.js'
-import type { AppChannel } from './channel.js'
+import type { Batch, TopicPartition, TopicSpec } from '../transport/transport.js'
 import type { Inbox } from './inbox.js'
-import type { Outbox } from './outbox.js'
-import type { AppTopic } from './topic.js'
+import type { Letter, Outbox } from './outbox.js'
+import type { TopicColumns } from './topic-columns.js'
+
+/** A declared topic as hosts use it. */
+export interface HostTopic {
+  readonly name: string
+  /** Empty for a pattern. */
+  readonly names: readonly string[]
+  readonly pattern: RegExp | null
+  /** What is to be created where it is missing. */
+  readonly specs: readonly TopicSpec[]
+  /** Whether a topic of that name belongs to this declaration. */
+  covers(name: string): boolean
+  /** Makes events of a batch's messages, as this host reads them. */
+  columns(host: Host, batch: Batch): TopicColumns
+  /** A message to this topic; throws `EncodeError`, or `OptionError` for a pattern. */
+  letter(host: Host, value: unknown, options?: SendOptions<unknown>): Letter
+}
+
+/** A declared in-process channel as hosts use it. */
+export interface HostChannel {
+  readonly name: string
+  readonly capacity: number
+}
 
 /** A wish to read a topic: which queue gets which of its partitions. */
 export interface Subscription {
-  readonly topic: AppTopic
+  readonly topic: HostTopic
   /** The queue for a partition that the worker has been assigned. */
   readonly queueFor: (at: TopicPartition) => StreamQueue
   /** Told when a partition has gone, after its last event. */
@@ -35,9 +56,9 @@ export interface Host {
   /** Somebody outside any body reads here: counted and waited for with the rest. */
   adopt(hands: Hands): void
   /** The declared topic of that name, or one as if it had been declared with no options. */
-  topicNamed(name: string): AppTopic
+  topicNamed(name: string): HostTopic
   /** What an in-process channel holds here. */
-  inbox(channel: AppChannel): Inbox
+  inbox(channel: HostChannel): Inbox
   /** Sends everything of `source` through a topic, and reads on from there. */
   hop(source: EventStream, topic: Topic<unknown, unknown>, body: BodyScope | null): Stream<unknown, unknown>
   /** Something that cannot be lived with: the worker stops with this error. */

@@ -92,9 +92,8 @@ export class Inbox {
       this.#early.push(item)
       return
     }
-    for (const { queue, lane } of this.#subscribers) {
-      queue.push(lane, new Delivered(new ChannelColumns(this.#name, item), this.#tenure))
-    }
+    const columns = new ChannelColumns(this.#name, item)
+    for (const { queue, lane } of this.#subscribers) queue.push(lane, new Delivered(columns, this.#tenure))
   }
 
   #admit(): void {

@@ -33,6 +33,7 @@ export class TopicColumns implements Columns {
   #values: unknown[] | null = null
   #keys: unknown[] | null = null
   #timestamps: Float64Array
+  #refusals: Map<number, DecodeError> | null = null
 
   constructor(batch: Batch, reading: TopicReading) {
     this.#batch = batch
@@ -90,6 +91,11 @@ export class TopicColumns implements Columns {
 
   headers(index: number): Headers {
     return this.#batch.headers?.at(index) ?? noHeaders
+  }
+
+  /** Why a message could not be read. */
+  refusal(index: number): DecodeError | undefined {
+    return this.#refusals?.get(index)
   }
 
   #decodeValues(): unknown[] {
@@ -158,6 +164,8 @@ export class TopicColumns implements Columns {
       ...this.#facts(index, part),
       cause,
     })
+    this.#refusals ??= new Map()
+    this.#refusals.set(index, error)
     return this.#reading.refuse(error, { batch: this.#batch, index })
   }
 

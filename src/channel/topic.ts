@@ -10,7 +10,7 @@ import type { EventStream } from '../stream/stream.js'
 import type { Batch, TopicSpec } from '../transport/transport.js'
 import { checkDecodePolicy, refuseBy } from './decode-policy.js'
 import { deadLetterSuffix } from './dead-letters.js'
-import type { Home, Host } from './host.js'
+import type { Home, Host, HostTopic } from './host.js'
 import type { Letter } from './outbox.js'
 import { openStream } from './open-stream.js'
 import type { DecodePolicy } from './policy.js'
@@ -32,7 +32,7 @@ export interface TopicSettings {
 }
 
 /** A declared topic: encodes what goes out and decodes what comes in. Typed where users hold it. */
-export class AppTopic implements Topic<unknown, unknown> {
+export class AppTopic implements Topic<unknown, unknown>, HostTopic {
   readonly name: string
   readonly names: readonly string[]
   readonly pattern: RegExp | null

@@ -118,7 +118,9 @@ export class MemoryGroup implements Group {
   }
 
   #fail(stamp: Stamp, error: unknown): void {
-    if (!(error instanceof FencedError) || this.#isJoining || this.#memberId !== stamp.memberId) return
+    // A heartbeat that took longer than a round tells of a membership that has been renewed since.
+    const isOld = this.#memberId !== stamp.memberId || this.#generation !== stamp.generation
+    if (!(error instanceof FencedError) || this.#isJoining || isOld) return
     this.#end(error)
     this.#options.onLost(error)
   }

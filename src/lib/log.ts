@@ -11,6 +11,7 @@ export interface Logger {
   child(facts: object): Logger
 }
 
+/** Lines below it are not written. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 /** Logs to standard error, one line per call; colour is used on a terminal unless said otherwise. */

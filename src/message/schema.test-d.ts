@@ -1,6 +1,5 @@
 import { expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import type { KeyInput, RawKey } from './key.js'
 import type { Input, JsonImage, Output, RoundTrips } from './schema.js'
 import { unchecked } from './schema.js'
 
@@ -24,11 +23,4 @@ test('an unchecked schema has the type it is given', () => {
   expectTypeOf(unchecked<{ a: 1 }>()).toMatchTypeOf<{ '~standard': { version: 1 } }>()
   const shape = unchecked<{ a: 1 }>()
   expectTypeOf<Output<typeof shape>>().toEqualTypeOf<{ a: 1 }>()
-})
-
-test('a key without a schema may be given as text or bytes', () => {
-  expectTypeOf<KeyInput<RawKey | null>>().toEqualTypeOf<string | Uint8Array | null>()
-  expectTypeOf<KeyInput<number>>().toEqualTypeOf<number>()
-  // oxlint-disable-next-line typescript/no-explicit-any -- what it does with any is the point
-  expectTypeOf<KeyInput<any>>().toBeAny()
 })

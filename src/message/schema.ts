@@ -4,7 +4,9 @@ import { OptionError, ValidationError } from '../errors.js'
 /** Any Standard Schema value: zod, valibot, arktype or your own. */
 // oxlint-disable-next-line typescript/no-explicit-any -- the one variance alias: a schema of whatever input and output
 export type Schema = StandardSchemaV1<any, any>
+/** What a schema takes. */
 export type Input<S extends Schema> = StandardSchemaV1.InferInput<S>
+/** What a schema makes of it: the type of a value. */
 export type Output<S extends Schema> = StandardSchemaV1.InferOutput<S>
 
 export type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [name: string]: Json }

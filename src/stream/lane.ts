@@ -92,6 +92,8 @@ export class Lane implements Returns {
   putBack(events: readonly Held[]): void {
     this.#ready = null
     for (const held of events) {
+      // Its reader may have settled it by hand.
+      if (held.lot.isSettled(held.index)) continue
       held.lot.giveBack()
       if (this.#isDropped) continue
       this.#again.push(held)

@@ -27,6 +27,7 @@ export interface TestWorker extends AsyncDisposable {
   advance(by: Duration): Promise<void>
 }
 
+/** How `testWorker` runs an app. */
 export interface TestWorkerOptions {
   /** How many workers share the work; default 1. */
   workers?: number

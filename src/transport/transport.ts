@@ -30,6 +30,7 @@ export interface Connection {
   close(): Promise<void>
 }
 
+/** A slice of a topic. */
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -72,8 +73,10 @@ export interface HeaderColumn {
   at(index: number): Headers
 }
 
+/** Whether messages of open and aborted transactions are seen. */
 export type Isolation = 'read-uncommitted' | 'read-committed'
 
+/** What a reader sees, and whom it tells. */
 export interface ReaderOptions {
   readonly isolation: Isolation
   /** An error of one partition that reading cannot get past by itself: an unknown topic, a refused permission. */
@@ -108,6 +111,7 @@ export interface Reader {
 
 // ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** How a producer writes. */
 export interface ProducerOptions {
   /** Makes it transactional (Kafka: InitProducerId): a newer producer of the same id fences this one. */
   readonly transactionalId?: string
@@ -167,6 +171,7 @@ export interface Producer {
 
 // ── Groups ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** One member of one group, and whom it tells. */
 export interface GroupOptions {
   readonly groupId: string
   /** Static membership (Kafka: group.instance.id): a restart within the session timeout causes no rebalance. */
@@ -188,6 +193,7 @@ export interface GroupMember {
   readonly metadata: Uint8Array
 }
 
+/** What a member brings to a round. */
 export interface JoinRound {
   readonly topics: readonly string[]
   readonly metadata: Uint8Array
@@ -231,6 +237,7 @@ export interface TopicSpec {
   readonly compacted?: boolean
 }
 
+/** What a topic is like. */
 export interface TopicDescription {
   readonly name: string
   /** Identity of this very log: another one after the topic was deleted and created again. */

@@ -11,7 +11,7 @@ type Cohorts = ReadonlyMap<string, TopicPartition[][]>
 
 describe('laws, whatever the members claim', () => {
   test('every partition of a subscribed topic goes to exactly one member, which subscribes to it', () => {
-    check(group(), ({ members, topics }) => {
+    check(group(), 200, ({ members, topics }) => {
       const result = assign(members, topics)
       const given = [...result].flatMap(([id, { active }]) => active.map(at => ({ id, ...at })))
       const wanted = [...topics].filter(([topic]) => members.some(member => member.topics.includes(topic)))
@@ -22,7 +22,7 @@ describe('laws, whatever the members claim', () => {
   })
 
   test('partition n of all topics with the same count and the same subscribers is with one member', () => {
-    check(group(), ({ members, topics }) => {
+    check(group(), 200, ({ members, topics }) => {
       for (const units of cohortsOf(members, topics).values()) {
         for (const unit of units) expect(new Set(holdersOf(assign(members, topics), unit)).size).toBe(1)
       }
@@ -30,7 +30,7 @@ describe('laws, whatever the members claim', () => {
   })
 
   test('nobody holds two more than another who could take one of them', () => {
-    check(group(), ({ members, topics }) => {
+    check(group(), 200, ({ members, topics }) => {
       const result = assign(members, topics)
       const loads = loadsOf(result, cohortsOf(members, topics))
       for (const [topic] of topics) {
@@ -44,7 +44,7 @@ describe('laws, whatever the members claim', () => {
   })
 
   test('members with equal subscriptions differ by one at most; when nothing is owned yet, in each cohort too', () => {
-    check(group({ sameTopics: true }), ({ members, topics }) => {
+    check(group({ sameTopics: true }), 200, ({ members, topics }) => {
       const cohorts = cohortsOf(members, topics)
       const spread = (some: Cohorts, given: readonly MemberState[]): number => {
         const loads = [...loadsOf(assign(given, topics), some).values()]
@@ -67,23 +67,24 @@ describe('laws, whatever the members claim', () => {
         otherTopics: fc.shuffledSubarray([...topics], { minLength: topics.size }),
       }),
     )
-    check(shuffled, ({ members, topics, otherMembers, otherTopics }) => {
+    check(shuffled, 200, ({ members, topics, otherMembers, otherTopics }) => {
       expect([...assign(otherMembers, new Map(otherTopics))]).toEqual([...assign(members, topics)])
     })
   })
 
   test('an assignment that is carried out is final: nothing moves any more', () => {
-    check(group(), ({ members, topics }) => {
+    check(group(), 200, ({ members, topics }) => {
       const result = assign(members, topics)
       expect([...assign(running(members, result), topics)]).toEqual([...result])
     })
   })
 
   test('no assignment as balanced moves fewer units, and none that moves as few spreads cohorts better (against all there are)', () => {
-    check(group({ members: 3, topics: 3, partitions: 3 }), ({ members, topics }) => {
+    const small = group({ members: 4, topics: 3, partitions: 4 })
+    check(small, 2000, ({ members, topics }) => {
       const cohorts = [...cohortsOf(members, topics).values()]
       const units = cohorts.flatMap((cohort, index) => cohort.map(unit => ({ unit, cohort: index })))
-      fc.pre(units.length <= 6)
+      if (members.length ** units.length > 1000) return
       const result = assign(members, topics)
       const ours = units.map(({ unit }) => holdersOf(result, unit)[0] ?? '')
       const owners = units.map(({ unit }) => ownerOf(members, unit))
@@ -101,7 +102,7 @@ describe('laws, whatever the members claim', () => {
   })
 
   test('exactly one leads: whoever led in the latest generation, else the lowest id', () => {
-    check(group(), ({ members, topics }) => {
+    check(group(), 200, ({ members, topics }) => {
       const leaders = [...assign(members, topics)].filter(([, { isLeader }]) => isLeader).map(([id]) => id)
       const former = members.filter(member => member.wasLeader)
       const latest = Math.max(...former.map(member => member.generation))
@@ -118,21 +119,21 @@ describe('laws, whatever the members claim', () => {
 
 describe('moves, from a group at rest with equal subscriptions', () => {
   test('a member that joins gets its share; nobody else gains anything', () => {
-    check(atRest(), ({ members, topics, stranger }) => {
+    check(atRest(), 200, ({ members, topics, stranger }) => {
       const result = assign([...members, stranger], topics)
       for (const member of members) expect(gained(member, result)).toEqual([])
     })
   })
 
   test('a member that leaves leaves its share; nobody else loses anything', () => {
-    check(atRest(), ({ members: [, ...rest], topics }) => {
+    check(atRest(), 200, ({ members: [, ...rest], topics }) => {
       const result = assign(rest, topics)
       for (const member of rest) expect(lost(member, result)).toEqual([])
     })
   })
 
   test('partitions and topics that are added move nothing but what evens out the totals', () => {
-    check(atRest(), ({ members, topics }) => {
+    check(atRest(), 200, ({ members, topics }) => {
       const grown = new Map([...topics, ['new', 3]])
       const subscribed = members.map(member => ({ ...member, topics: [...grown.keys()] }))
       const result = assign(subscribed, grown)
@@ -196,6 +197,20 @@ describe('examples', () => {
     expect([...result.values()].map(({ active }) => active.length)).toEqual([1, 1, 1])
   })
 
+  test('of two units that might move, the one moves that spreads its topic', () => {
+    const all = { topics: ['one', 'two'] }
+    const members = [
+      member('a', all),
+      member('b', { ...all, owned: ['one:1', 'one:2'] }),
+      member('c', { ...all, owned: ['one:0', 'two:0'] }),
+    ]
+    const counts = new Map([
+      ['one', 3],
+      ['two', 1],
+    ])
+    expect(shown(assign(members, counts))).toEqual({ a: 'one:2', b: 'one:1', c: 'one:0 two:0' })
+  })
+
   test('nobody is in the group, nothing is subscribed to, a topic does not exist', () => {
     expect(assign([], topics).size).toBe(0)
     expect(shown(assign([member('a', { topics: [] }), member('b', { topics: ['gone'] })], topics))).toEqual({ a: '', b: '' })
@@ -218,8 +233,8 @@ describe('examples', () => {
   })
 })
 
-function check<T>(arbitrary: fc.Arbitrary<T>, law: (given: T) => void): void {
-  fc.assert(fc.property(arbitrary, law), { numRuns: 300 })
+function check<T>(arbitrary: fc.Arbitrary<T>, numRuns: number, law: (given: T) => void): void {
+  fc.assert(fc.property(arbitrary, law), { numRuns })
 }
 
 interface Limits {

@@ -7,18 +7,26 @@ import type { StreamQueue } from '../stream/queue.js'
 export class TaskBody implements BodyScope {
   asking = 0
   readonly host: Host
+  readonly name: string
   readonly hands: Hands = new Hands()
   readonly onUnanswered = null
   readonly #queues: StreamQueue[] = []
 
-  constructor(host: Host) {
+  constructor(host: Host, name: string) {
     this.host = host
+    this.name = name
   }
 
   run(task: () => Promise<void>, isScoped: boolean): Promise<void> {
     return enterBody(this, isScoped, async () => {
-      await task()
-      this.hands.settleAll()
+      try {
+        await task()
+        this.hands.settleAll()
+      } finally {
+        // Nobody is left to read: other readers of its topics must not wait for it, nor must a revoke.
+        this.end()
+        for (const { lot } of this.hands.take()) lot.giveBack()
+      }
     })
   }
 

@@ -1,5 +1,6 @@
 import { ClosedError, TransportError } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
+import { waitAtMost } from '../lib/deadline.js'
 import type { Logger } from '../lib/log.js'
 import { uuid, type Random } from '../lib/random.js'
 import { keyHash } from '../message/partitioner.js'
@@ -64,13 +65,18 @@ export class Link {
     if (missing.length > 0) await admin.createTopics(missing)
   }
 
-  /** Sends what is still to be sent, then closes. What waits for a reply rejects. */
-  async close(): Promise<void> {
+  /** Sends what is still to be sent, for as long as `patienceMs` if that is given, then closes. What waits for a reply rejects. */
+  async close(patienceMs: number | null = null): Promise<void> {
     if (this.#isClosed) return
-    await this.outbox.flush()
+    const { clock, log } = this.#options
+    // First: an answer that comes meanwhile would find nobody, and a request would wait for none.
+    this.replies.close()
+    const sent = this.outbox.flush()
+    if (patienceMs === null) await sent
+    else if (!(await waitAtMost(clock, patienceMs, sent)))
+      log.warn({}, 'The broker does not answer: messages that are still on their way are given up')
     this.#isClosed = true
     this.#stopWatching()
-    this.replies.close()
     this.outbox.close()
     const connection = await this.#opening?.catch(() => null)
     if (connection === null || connection === undefined) return
@@ -84,7 +90,7 @@ export class Link {
     const { transport, clientId, clock, random, log } = this.#options
     try {
       const connection = await transport.connect({ clientId, clock, random, log })
-      this.#producer = await connection.producer({})
+      this.#producer = await connection.producer({}).catch((error: unknown) => closeAfter(connection, error))
       this.outbox.open(this.#producer)
       this.#stopWatching = connection.admin.watchTopics(() => void this.#topicsChanged(connection))
       return connection
@@ -136,4 +142,9 @@ export class Link {
       return true
     })
   }
+}
+
+async function closeAfter(connection: Connection, error: unknown): Promise<never> {
+  await connection.close()
+  throw error
 }

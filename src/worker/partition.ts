@@ -1,5 +1,4 @@
-import type { Host, Subscription } from '../channel/host.js'
-import type { AppTopic } from '../channel/topic.js'
+import type { Host, HostTopic, Subscription } from '../channel/host.js'
 import type { TopicColumns } from '../channel/topic-columns.js'
 import { Deferred } from '../lib/deferred.js'
 import { Delivered, type Tenure } from '../stream/delivered.js'
@@ -73,7 +72,7 @@ export class Partition implements Tenure {
       this.#hasRefused = true
       return false
     }
-    const shared = new Map<AppTopic, TopicColumns>()
+    const shared = new Map<HostTopic, TopicColumns>()
     const lots = this.#branches.map(({ subscription }) => new Delivered(this.#columns(shared, subscription.topic, batch), this))
     this.ledger.delivered(lots, batch.nextOffset)
     for (const [index, lot] of lots.entries()) {
@@ -120,7 +119,7 @@ export class Partition implements Tenure {
     return this.ledger.inHand
   }
 
-  #columns(shared: Map<AppTopic, TopicColumns>, topic: AppTopic, batch: Batch): TopicColumns {
+  #columns(shared: Map<HostTopic, TopicColumns>, topic: HostTopic, batch: Batch): TopicColumns {
     const columns = shared.get(topic) ?? topic.columns(this.#options.host, batch)
     shared.set(topic, columns)
     return columns

@@ -44,7 +44,11 @@ export class Partitions {
       // It may have been taken away meanwhile, and even come again.
       if (this.#coming.get(keyOf(at)) !== epoch) continue
       this.#coming.delete(keyOf(at))
-      this.#open(at, epoch, committed.find(({ topic, partition }) => topic === at.topic && partition === at.partition)?.offset ?? -1)
+      this.#open(
+        at,
+        epoch,
+        committed.find(({ topic, partition }) => topic === at.topic && partition === at.partition)?.offset ?? -1,
+      )
     }
   }
 

@@ -6,7 +6,8 @@ import { Deferred } from '../lib/deferred.js'
 import { silentLogger } from '../lib/log.js'
 import { seededRandom } from '../lib/random.js'
 import { virtualClock, type VirtualClock } from '../testing/virtual-clock.js'
-import type { Connection, Group, Membership, TopicPartition } from '../transport/transport.js'
+import type { Connection, Group, GroupOptions, Membership, TopicPartition } from '../transport/transport.js'
+import { decodeMember, encodeAssignment } from './assignment-codec.js'
 import { nameOf } from './assignor.js'
 import { Rebalancer } from './rebalance.js'
 
@@ -66,6 +67,35 @@ describe('taking part', () => {
     expect([a.owned, b.owned, a.rebalancer.membership]).toEqual(['', 'orders:0 orders:1', null])
     expect(b.since().at(-1)).toBe('rebalanced orders:0 orders:1, leads')
     await a.rebalancer.stop()
+  })
+
+  test('the leader of a round, whoever it is, is told what a member runs, since when, what it has on disk, and whether it leads', async () => {
+    const { clock, member } = await cluster({ orders: 2 })
+    const [a, b] = [member('a'), member('b')]
+    b.held = [{ topic: 'orders', partition: 1 }]
+    const said: object[] = []
+    const lead = a.connection.group({ ...groupOf(undefined), onRebalance: () => void join(), onLost: () => undefined })
+    const active = [{ topic: 'orders', partition: 1 }]
+    const isLast = { isSettled: true, isLeader: true, topics: ['orders'], counts: new Map() }
+    const join = (): Promise<unknown> =>
+      lead.join({
+        topics: [],
+        metadata: Buffer.from(String(said.length)),
+        assign: members => {
+          const [state] = members.filter(({ memberId }) => memberId.startsWith('b')).map(decodeMember)
+          if (state !== undefined) said.push(state)
+          return new Map(members.map(({ memberId }) => [memberId, encodeAssignment({ active, ...isLast })]))
+        },
+      })
+    await join()
+    await b.start('orders')
+    await join()
+    await clock.settled()
+    const always = { memberId: 'b-0002', instanceId: null, topics: ['orders'], held: b.held }
+    expect(said).toEqual([
+      { ...always, generation: -1, owned: [], wasLeader: false },
+      { ...always, generation: 2, owned: active, wasLeader: true },
+    ])
   })
 
   test('a member that crashes is succeeded when its session is over', async () => {
@@ -268,6 +298,11 @@ async function cluster(topics: Record<string, number>, faults: Faults = {}): Pro
   return { broker, clock, admin, member }
 }
 
+function groupOf(instanceId: string | undefined): Omit<GroupOptions, 'onRebalance' | 'onLost'> {
+  const timeouts = { sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 30_000 }
+  return { groupId: 'app', ...timeouts, ...(instanceId === undefined ? {} : { instanceId }) }
+}
+
 /** A member under test, which remembers what it was told. */
 class Seat {
   readonly heard: string[] = []
@@ -276,19 +311,19 @@ class Seat {
   group!: Group
   onRevoke: (partitions: readonly TopicPartition[], membership: Membership) => Promise<void> | void = () => undefined
   onAssign: () => Promise<void> | void = () => undefined
+  held: readonly TopicPartition[] = []
   topics: (names: readonly string[]) => Promise<ReadonlyMap<string, number>>
   #read = 0
 
   constructor(connection: Connection, clock: VirtualClock, instanceId: string | undefined) {
     this.connection = connection
     this.topics = async names => new Map((await connection.admin.topics(names)).map(({ name, partitions }) => [name, partitions]))
-    const timeouts = { sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 30_000 }
-    const identity = { groupId: 'app', ...(instanceId === undefined ? {} : { instanceId }) }
     this.rebalancer = new Rebalancer({
       clock,
       random: seededRandom(2),
       log: silentLogger,
-      group: callbacks => (this.group = connection.group({ ...identity, ...timeouts, ...callbacks })),
+      group: callbacks => (this.group = connection.group({ ...groupOf(instanceId), ...callbacks })),
+      held: () => this.held,
       topics: names => this.topics(names),
       callbacks: {
         revoke: async (partitions, membership) => {

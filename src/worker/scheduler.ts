@@ -48,7 +48,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #stopping = new AbortController()
   readonly #timers = new Set<Timer>()
-  readonly #running = new Set<Promise<void>>()
+  readonly #running = new Map<TimerDeclaration, Promise<void>>()
   readonly late: Map<string, number> = new Map()
 
   constructor(options: SchedulerOptions) {
@@ -57,8 +57,7 @@ export class Scheduler {
 
   start(declarations: readonly TimerDeclaration[]): void {
     const now = this.#options.clock.now()
-    for (const declaration of declarations)
-      this.#schedule(declaration, { dueMs: declaration.next(now), isRunning: { value: false } })
+    for (const declaration of declarations) this.#schedule(declaration, declaration.next(now))
   }
 
   /** Signals those that run; resolves when they have ended. */
@@ -66,38 +65,38 @@ export class Scheduler {
     this.#stopping.abort()
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
-    await Promise.all(this.#running)
+    await Promise.all(this.#running.values())
   }
 
   get isBusy(): boolean {
     return this.#running.size > 0
   }
 
-  #schedule(declaration: TimerDeclaration, state: { dueMs: number | null; isRunning: { value: boolean } }): void {
+  /** Those that have not ended, in words. */
+  get running(): readonly string[] {
+    return [...this.#running.keys()].map(({ name }) => `timer "${name}"`)
+  }
+
+  #schedule(declaration: TimerDeclaration, dueMs: number | null): void {
     const { clock } = this.#options
-    const { dueMs, isRunning } = state
     if (dueMs === null || this.#stopping.signal.aborted) return
     const tick = (): void => {
       this.#timers.delete(timer)
       // What a suspended machine has missed is not made up for.
       const next = declaration.next(dueMs)
       const isBehind = next !== null && next <= clock.now()
-      this.#schedule(declaration, { dueMs: isBehind ? declaration.next(clock.now()) : next, isRunning })
-      this.#tick(declaration, isRunning)
+      this.#schedule(declaration, isBehind ? declaration.next(clock.now()) : next)
+      this.#tick(declaration)
     }
     const timer = clock.after(Math.max(0, dueMs - clock.now()), tick, 'background')
     this.#timers.add(timer)
   }
 
-  #tick(declaration: TimerDeclaration, isRunning: { value: boolean }): void {
+  #tick(declaration: TimerDeclaration): void {
     if (declaration.onLeader && !this.#options.isLeader()) return
-    if (isRunning.value) return this.#skip(declaration.name)
-    isRunning.value = true
-    const running = this.#run(declaration).finally(() => {
-      isRunning.value = false
-      this.#running.delete(running)
-    })
-    this.#running.add(running)
+    if (this.#running.has(declaration)) return this.#skip(declaration.name)
+    const running = this.#run(declaration).finally(() => this.#running.delete(declaration))
+    this.#running.set(declaration, running)
   }
 
   /** A timer that fails is reported and runs again at its next time: it must not take the worker down. */
@@ -105,8 +104,9 @@ export class Scheduler {
     try {
       await run(onLeader ? this.#options.leaderSignal() : this.#stopping.signal)
     } catch (error) {
-      if (this.#stopping.signal.aborted) return
-      this.#options.log.error({ timer: name, error }, `Timer "${name}" failed; it runs again at its next time`)
+      const { log } = this.#options
+      if (this.#stopping.signal.aborted) log.warn({ timer: name, error }, `Timer "${name}" failed while it was being stopped`)
+      else log.error({ timer: name, error }, `Timer "${name}" failed; it runs again at its next time`)
     }
   }
 

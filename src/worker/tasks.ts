@@ -19,7 +19,7 @@ export class Tasks {
   readonly bodies: Set<TaskBody> = new Set()
   readonly #options: TasksOptions
   readonly #stopping = new AbortController()
-  readonly #running = new Set<Promise<void>>()
+  readonly #running = new Map<TaskDeclaration, Promise<void>>()
 
   constructor(options: TasksOptions) {
     this.#options = options
@@ -31,7 +31,7 @@ export class Tasks {
     if (led.length === 0) return
     const { leadership } = this.#options
     const take = (isLeader: boolean): void => {
-      if (isLeader && !this.#stopping.signal.aborted) for (const declaration of led) this.#run(declaration, leadership.signal())
+      if (isLeader) for (const declaration of led) this.#lead(declaration, leadership.signal())
     }
     leadership.onChange(take)
     take(leadership.isLeader)
@@ -41,12 +41,26 @@ export class Tasks {
   async stop(): Promise<void> {
     this.#stopping.abort()
     for (const body of this.bodies) body.end()
-    await Promise.all(this.#running)
+    await Promise.all(this.#running.values())
   }
 
-  #run({ name, run }: TaskDeclaration, signal: AbortSignal): void {
+  /** Those that have not ended, in words. */
+  get running(): readonly string[] {
+    return [...this.#running.keys()].map(({ name }) => `task "${name}"`)
+  }
+
+  /** What it did in the term before must have ended. */
+  #lead(declaration: TaskDeclaration, term: AbortSignal): void {
+    if (term.aborted || this.#stopping.signal.aborted) return
+    const before = this.#running.get(declaration)
+    if (before === undefined) this.#run(declaration, term)
+    else void before.then(() => this.#lead(declaration, term))
+  }
+
+  #run(declaration: TaskDeclaration, signal: AbortSignal): void {
+    const { name, run } = declaration
     const { host, isScoped } = this.#options
-    const body = new TaskBody(host)
+    const body = new TaskBody(host, name)
     this.bodies.add(body)
     const end = (): void => body.end()
     signal.addEventListener('abort', end)
@@ -59,8 +73,8 @@ export class Tasks {
       .finally(() => {
         signal.removeEventListener('abort', end)
         this.bodies.delete(body)
-        this.#running.delete(running)
+        this.#running.delete(declaration)
       })
-    this.#running.add(running)
+    this.#running.set(declaration, running)
   }
 }

@@ -1,13 +1,17 @@
 import { Crew } from '../agent/crew.js'
 import { hop } from '../agent/hop.js'
+import { RequestReaders } from '../agent/request-readers.js'
 import type { AppAgent } from '../agent/agent.js'
 import type { AppChannel } from '../channel/channel.js'
 import type { Host, Subscription } from '../channel/host.js'
 import { Inbox } from '../channel/inbox.js'
 import type { Outbox } from '../channel/outbox.js'
 import type { AppTopic } from '../channel/topic.js'
+import { ClosedError } from '../errors.js'
 import { nextTurn, sleep, type Activity, type Clock } from '../lib/clock.js'
+import { waitAtMost } from '../lib/deadline.js'
 import { Deferred } from '../lib/deferred.js'
+import { formatMs } from '../lib/duration.js'
 import type { Logger } from '../lib/log.js'
 import { TurnBudget } from '../lib/turn.js'
 import type { Stream, Topic } from '../stream/contract.js'
@@ -23,6 +27,8 @@ import { Tasks } from './tasks.js'
 
 /** A worker lives until it is stopped, also when nothing else keeps its process alive. */
 const pulseMs = 60_000
+/** How long what is still on its way may hold up the very end. */
+const lastFlushMs = 5_000
 
 /** One running worker of an app: the only place that knows all stages. */
 export class Worker implements Host {
@@ -37,6 +43,7 @@ export class Worker implements Host {
   readonly #assignment: Assignment
   readonly #scheduler: Scheduler
   readonly #tasks: Tasks
+  readonly #requestReaders: RequestReaders
   readonly #inboxes = new Map<AppChannel, Inbox>()
   readonly #adopted = new Set<Hands>()
   readonly #life = new AbortController()
@@ -71,6 +78,7 @@ export class Worker implements Host {
     const leading = { isLeader: () => leadership.isLeader, leaderSignal: () => leadership.signal() }
     this.#scheduler = new Scheduler({ clock: this.clock, log: this.log, ...leading })
     this.#tasks = new Tasks({ host: this, leadership, isScoped: settings.isScoped })
+    this.#requestReaders = new RequestReaders(plan.agents)
     this.crews = plan.agents.map(agent => this.#newCrew(agent))
     this.#stopped.promise.catch(() => undefined)
   }
@@ -79,6 +87,7 @@ export class Worker implements Host {
   async start(): Promise<void> {
     try {
       const connection = await this.link.connection()
+      if (this.#stopping !== null) throw new ClosedError('The worker was stopped while it was starting.')
       this.#life.signal.addEventListener(
         'abort',
         this.clock.watch(() => this.#activity()),
@@ -143,16 +152,21 @@ export class Worker implements Host {
   }
 
   #newCrew(agent: AppAgent): Crew {
-    const isAlone = this.#plan.agents.every(other => other === agent || other.source !== agent.source)
-    return new Crew({ agent, host: this, isScoped: this.#settings.isScoped, isAlone })
+    return new Crew({ agent, host: this, isScoped: this.#settings.isScoped, requestReaders: this.#requestReaders })
   }
 
+  /** Who holds events of a partition, in words. */
   #culprits(partition: Partition): readonly string[] {
     const { topic, partition: number } = partition.at
-    const named = this.crews.flatMap(({ agent, inHand }) =>
+    const holders = [
+      ...this.crews.map(({ agent, inHand }) => ({ who: `agent "${agent.name}"`, inHand })),
+      ...[...this.#tasks.bodies].map(({ name, hands }) => ({ who: `task "${name}"`, inHand: hands.peek() })),
+      ...[...this.#adopted].map(hands => ({ who: 'a stream outside any agent', inHand: hands.peek() })),
+    ]
+    const named = holders.flatMap(({ who, inHand }) =>
       inHand
         .filter(({ lot }) => lot.tenure === partition)
-        .map(({ lot, index }) => `agent "${agent.name}" still works on "${topic}"[${number}]@${lot.columns.offset(index)}`),
+        .map(({ lot, index }) => `${who} still works on "${topic}"[${number}]@${lot.columns.offset(index)}`),
     )
     return [...new Set(named)]
   }
@@ -160,17 +174,25 @@ export class Worker implements Host {
   async #stop(): Promise<void> {
     // Whoever fails may be in the middle of something: let it come to its next step.
     await nextTurn(this.clock)
+    const deadline = this.clock.now() + this.#settings.drainTimeoutMs
+    this.#assignment.leadership.update(false)
     for (const crew of this.crews) crew.stop()
     for (const hands of this.#adopted) this.#dismiss(hands)
-    const deadline = this.clock.now() + this.#settings.drainTimeoutMs
     const ended = [this.#scheduler.stop(), this.#tasks.stop(), ...this.crews.map(crew => crew.ended())]
-    await Promise.race([Promise.all(ended), this.#drainTimeout()])
+    if (!(await waitAtMost(this.clock, deadline - this.clock.now(), Promise.all(ended)))) this.#reportLate()
     await this.#assignment.leave(deadline)
     for (const inbox of this.#inboxes.values()) inbox.close()
-    await this.link.close()
+    await this.link.close(lastFlushMs)
     this.#life.abort()
     if (this.#failure === null) this.#stopped.resolve()
     else this.#stopped.reject(this.#failure.error)
+  }
+
+  #reportLate(): void {
+    const crews = this.crews.filter(({ actors }) => actors.some(({ hands }) => hands.hasRead))
+    const late = [...this.#scheduler.running, ...this.#tasks.running, ...crews.map(({ agent }) => `agent "${agent.name}"`)]
+    const after = formatMs(this.#settings.drainTimeoutMs)
+    this.log.warn({ late }, `Gave up waiting after ${after}: ${late.join(', ')} did not end; the worker stops without`)
   }
 
   /** A program that stops its worker is done with what its loops were left with. */
@@ -178,10 +200,6 @@ export class Worker implements Host {
     hands.end()
     if (this.#failure === null) hands.settleLeft()
     else hands.abandonLeft()
-  }
-
-  #drainTimeout(): Promise<void> {
-    return sleep(this.clock, this.#settings.drainTimeoutMs, { kind: 'background', signal: this.#life.signal })
   }
 
   #activity(): Activity {
