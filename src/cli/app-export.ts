@@ -18,7 +18,7 @@ export function pickApp(module: Record<string, unknown>, from: { file: string; e
 }
 
 /** What the command line needs of an app. Whoever has it is one, whichever copy of the library it was made by. */
-export function isApp(value: unknown): value is App {
+function isApp(value: unknown): value is App {
   const methods = ['start', 'connect', 'describe', 'override', 'remote'] as const
   return looksLikeApp(value) && methods.every(method => typeof (value as Partial<App>)[method] === 'function')
 }

@@ -14,6 +14,14 @@ export function addCompletion(program: Command, shell: Shell): void {
     )
   command.action(async (kind: string) => {
     const { script } = await import('@bomb.sh/tab')
+    if (kind === 'bash') shell.terminal.print(withoutBashCompletion)
     script(kind, name, name)
   })
 }
+
+/** The script below counts on a function of the package bash-completion, which not every bash has. */
+const withoutBashCompletion = `if ! declare -F _get_comp_words_by_ref >/dev/null; then
+  _get_comp_words_by_ref() {
+    words=("\${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=\${words[cword]}; prev=\${words[cword - 1]}
+  }
+fi`

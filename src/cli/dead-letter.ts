@@ -19,7 +19,7 @@ export interface DeadLetter {
 }
 
 /** Bytes as text, or as base64 where they are none. */
-export type Text = string | { readonly base64: string }
+type Text = string | { readonly base64: string }
 
 /** Dead letters of a topic are in the topic of that name with this behind it. */
 export const deadLetterSuffix = '-dead-letters'

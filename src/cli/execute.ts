@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander'
 import type { App } from '../index.js'
-import { readCommandLine, setEnvironment, wantsStack } from './globals.js'
+import { readCommandLine, setEnvironment, wantsStack, type Globals } from './globals.js'
 import { buildProgram, canonicalName } from './program.js'
 import { report } from './report.js'
 import type { Shell } from './session.js'
@@ -29,7 +29,7 @@ export async function execute(argv: readonly string[], surroundings: Surrounding
     const shell: Shell = {
       program,
       terminal,
-      app: app ?? (globals.app === undefined ? undefined : await load(globals.app)),
+      app: app ?? (await load(globals)),
       isFixed: app !== undefined,
       exitCode: 0,
     }
@@ -50,7 +50,7 @@ async function answerCompletion(words: readonly string[], { terminal, app, progr
   const { complete } = await import('./complete.js')
   const { globals } = readCommandLine([...words.slice(0, -1), ''])
   if (app === undefined) setEnvironment(globals)
-  const loaded = app ?? (globals.app === undefined ? undefined : await load(globals.app).catch(() => undefined))
+  const loaded = app ?? (await load(globals).catch(() => undefined))
   const shell: Shell = { program, terminal, app: loaded, isFixed: app !== undefined, exitCode: 0 }
   complete(buildProgram(shell), words, shell)
   return 0
@@ -60,7 +60,8 @@ function isUnknownCommand(error: unknown): boolean {
   return error instanceof CommanderError && error.code === 'commander.unknownCommand'
 }
 
-async function load(target: string): Promise<App> {
+async function load(globals: Globals): Promise<App | undefined> {
+  if (globals.app === undefined) return undefined
   const { loadApp } = await import('./load-app.js')
-  return loadApp(target, process.cwd())
+  return loadApp(globals.app, { cwd: process.cwd(), globals })
 }

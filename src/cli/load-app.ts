@@ -5,14 +5,16 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { App } from '../index.js'
 import { pickApp } from './app-export.js'
 import { inWords } from './report.js'
+import type { Globals } from './globals.js'
 import { moduleFile, parseTarget } from './module-file.js'
 import { failure, usageError } from './usage-error.js'
 
 /** Loads the app that `-A` names. */
-export async function loadApp(target: string, cwd: string): Promise<App> {
+export async function loadApp(target: string, given: { cwd: string; globals: Globals }): Promise<App> {
+  const { cwd, globals } = given
   const { module, exportName } = parseTarget(target)
   const file = moduleFile(module, cwd)
-  return pickApp(await load(file), { file: shorter(relative(cwd, file), file), exportName })
+  return pickApp(await load(file, globals), { file: shorter(relative(cwd, file), file), exportName })
 }
 
 /** The path that people would rather read. */
@@ -20,12 +22,12 @@ function shorter(relativePath: string, file: string): string {
   return relativePath.startsWith('..') ? file : relativePath
 }
 
-async function load(file: string): Promise<Record<string, unknown>> {
+async function load(file: string, globals: Globals): Promise<Record<string, unknown>> {
   try {
     if (!/\.[mc]?ts$/.test(file)) return (await import(pathToFileURL(file).href)) as Record<string, unknown>
     return await loadTypeScript(file)
   } catch (error) {
-    throw inOwnWords(error, file)
+    throw inOwnWords(error, file, globals)
   }
 }
 
@@ -69,14 +71,9 @@ function tsconfigAbove(file: string): string | undefined {
 }
 
 /** An option given on the command line reaches the app through the environment; its constructor is the judge. */
-function inOwnWords(error: unknown, file: string): unknown {
-  const { code, option } = (error ?? {}) as { code?: string; option?: string }
-  if (
-    code === 'FAUST_OPTION' &&
-    (option === 'broker' || option === 'datadir') &&
-    process.argv.some(word => word.startsWith(`--${option}`))
-  ) {
-    return usageError(`--${option}: ${(error as Error).message}`)
-  }
+function inOwnWords(error: unknown, file: string, { broker, datadir }: Globals): Error {
+  const { code, option } = (error ?? {}) as { code?: unknown; option?: unknown }
+  const isGiven = (option === 'broker' && broker !== undefined) || (option === 'datadir' && datadir !== undefined)
+  if (code === 'FAUST_OPTION' && isGiven) return usageError(`--${String(option)}: ${(error as Error).message}`)
   return failure(`Cannot load ${file}: ${inWords(error)}`, error)
 }

@@ -30,9 +30,8 @@ async function run(
   await reaching(session, () => own(input))
 }
 
-function argumentOf(described: ArgumentDescription): Argument {
-  const { name, help } = described
-  return new Argument(isOptional(described) ? `[${name}]` : `<${name}>`, help)
+function argumentOf({ name, help }: ArgumentDescription): Argument {
+  return new Argument(`<${name}>`, help)
 }
 
 function optionsOf(command: string, { name, kind, help }: ArgumentDescription): Option[] {
@@ -55,7 +54,7 @@ function readOption(described: ArgumentDescription, command: Command): unknown {
   return described.parse(String(option?.negate === true ? value === false : value === true))
 }
 
-/** Reads one word; nothing given is offered to the schema as `undefined`, which may have a default for it. */
+/** Reads one word; an option that is not given is offered to the schema as `undefined`, which may have a default for it. */
 function read(described: ArgumentDescription, text: string | undefined, shown: string): unknown {
   try {
     return described.parse(text as string)
@@ -64,15 +63,6 @@ function read(described: ArgumentDescription, text: string | undefined, shown: s
     if (text === undefined)
       throw usageError(`missing ${shown}${described.help === undefined ? '' : ` (${described.help})`}: ${why}`)
     throw usageError(`"${text}" is no ${shown}${described.help === undefined ? '' : ` (${described.help})`}: ${why}`)
-  }
-}
-
-function isOptional(described: ArgumentDescription): boolean {
-  try {
-    described.parse(undefined as unknown as string)
-    return true
-  } catch {
-    return false
   }
 }
 

@@ -56,11 +56,15 @@ export async function connected<Result>(session: Session, use: (connection: Conn
 export async function reaching<Result>(session: Session, use: () => Result | Promise<Result>): Promise<Result> {
   const { app } = session
   using _world = app.override({ logger: await openLog(session, 'warn') })
+  let result: Result
   try {
-    return isAlone(app) ? await besideWorker(app, use) : await use()
-  } finally {
-    await app[Symbol.asyncDispose]()
+    result = isAlone(app) ? await besideWorker(app, use) : await use()
+  } catch (error) {
+    await app[Symbol.asyncDispose]().catch(() => undefined)
+    throw error
   }
+  await app[Symbol.asyncDispose]()
+  return result
 }
 
 /** Whether no other process can reach the app's broker. */

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { App, Logger } from '../index.js'
+import { systemClock } from '../lib/clock.js'
 import { isAlone, openLog, runs, type Session, type Shell } from './session.js'
 import { usageError } from './usage-error.js'
 
@@ -59,6 +60,7 @@ class StopSignals implements Disposable {
   done: Promise<void> = Promise.resolve()
   readonly #app: App
   readonly #log: Logger
+  #receivedAt = -Infinity
 
   constructor(app: App, log: Logger) {
     this.#app = app
@@ -71,6 +73,7 @@ class StopSignals implements Disposable {
   }
 
   readonly #receive = (signal: NodeJS.Signals): void => {
+    if (this.#isEcho()) return
     if (this.isCalled) {
       this.#log.warn({ signal }, 'Stopping at once: what was in hand will be done again')
       process.exit(1)
@@ -80,6 +83,15 @@ class StopSignals implements Disposable {
     this.done = this.#app[Symbol.asyncDispose]()
     this.done.catch(() => undefined)
   }
+
+  /** npm hands on the Ctrl-C that the terminal has already sent to all. */
+  #isEcho(): boolean {
+    const last = this.#receivedAt
+    this.#receivedAt = systemClock.elapsed()
+    return process.env['npm_command'] !== undefined && this.#receivedAt - last < echoMs
+  }
 }
+
+const echoMs = 100
 
 const signals = ['SIGINT', 'SIGTERM'] as const
