@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { App, unchecked } from 'faust-ts'
+import { App } from 'faust-ts'
 import { testWorker } from 'faust-ts/testing'
 import { z } from 'zod'
 

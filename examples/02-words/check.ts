@@ -1,0 +1,35 @@
+// Counts the file in another way, byte by byte, and compares what the program prints.
+import { strict as assert } from 'node:assert'
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const bytes = readFileSync(new URL('text/pride-and-prejudice.txt', import.meta.url))
+const counts = new Map<string, number>()
+let total = 0
+let start = -1
+for (let at = 0; at <= bytes.length; at++) {
+  const byte = bytes[at] ?? 0x20
+  const isSpace = byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
+  if (!isSpace && start < 0) start = at
+  if (!isSpace || start < 0) continue
+  const word = bytes.toString('utf8', start, at)
+  counts.set(word, (counts.get(word) ?? 0) + 1)
+  total++
+  start = -1
+}
+const expected = [...counts].sort(([left, lefts], [right, rights]) => rights - lefts || (left < right ? -1 : 1)).slice(0, 20)
+
+const main = fileURLToPath(new URL('main.ts', import.meta.url))
+const { status, stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, main], { encoding: 'utf8' })
+
+const number = (text: string | undefined): number => Number(text?.replaceAll(',', ''))
+const rows = [...stdout.matchAll(/^ *\d+ {2}(\S+) +([\d,]+) {2}█+$/gm)].map(([, word, count]) => [word, number(count)])
+assert.equal(status, 0, stderr)
+assert.equal(number(/^([\d,]+) words in/m.exec(stdout)?.[1]), total, stdout)
+assert.equal(total, 121_567, 'what `wc -w` says of the text')
+assert.equal(number(/most frequent of ([\d,]+) different words/.exec(stdout)?.[1]), counts.size, stdout)
+assert.deepEqual(rows, expected)
+assert.match(stderr, /^25 %: .*\n50 %: .*\n75 %: .*\n100 %: 13,030 lines, 121,567 words\n$/)
+
+console.log(`${total} words, and the twenty most frequent ones, as counted by hand`)
