@@ -98,13 +98,13 @@ class Simulation implements TestWorker {
     options?: SendOptions<Key>,
   ): Promise<void> {
     this.#throwFailure()
-    let refused: { error: unknown } | null = null
+    let refused: Promise<never> | null = null
     to.send(value, options).then(undefined, (error: unknown) => {
-      refused = { error }
+      refused = Promise.reject(error)
+      refused.catch(() => undefined)
     })
     await this.#quiet()
-    const { error } = (refused as { error: unknown } | null) ?? {}
-    if (error !== undefined) throw error
+    await (refused as Promise<never> | null)
   }
 
   async received<Value>(topic: Channel<Value, AnyKey>): Promise<Value[]> {

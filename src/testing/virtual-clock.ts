@@ -11,7 +11,7 @@ export function virtualClock(options: { start?: number | Date } = {}): VirtualCl
 export class VirtualClock implements Clock {
   readonly #startMs: number
   readonly #timers = new TimerHeap()
-  readonly #probes = new Map<() => Activity, () => void>()
+  readonly #probes = new Map<() => Activity, (untilMs: number) => void>()
   #nowMs: number
   #sequence = 0
   #workCount = 0
@@ -43,7 +43,7 @@ export class VirtualClock implements Clock {
   }
 
   /** `giveUp` runs when nothing is left that could answer what somebody asks. */
-  watch(probe: () => Activity, giveUp: () => void = () => undefined): () => void {
+  watch(probe: () => Activity, giveUp: (untilMs: number) => void = () => undefined): () => void {
     // A function of its own, so that the same probe may watch twice.
     const own = (): Activity => probe()
     this.#probes.set(own, giveUp)
@@ -67,9 +67,10 @@ export class VirtualClock implements Clock {
     return this.#workCount > 0
   }
 
-  /** Tells every component to give up what it asks. */
+  /** Tells every component to give up what would be given up next, as time would. */
   giveUp(): void {
-    for (const giveUp of [...this.#probes.values()]) giveUp()
+    const untilMs = Math.min(...Array.from(this.#probes.keys(), probe => probe().nextDeadline ?? Infinity))
+    for (const giveUp of [...this.#probes.values()]) giveUp(untilMs)
   }
 
   /** Resolves when nothing is queued or at work, and has not been for some turns of the event loop. */

@@ -1,6 +1,5 @@
 import { ClosedError, TransportError } from '../errors.js'
-import type { Clock } from '../lib/clock.js'
-import { waitAtMost } from '../lib/deadline.js'
+import { waitAtMost, type Clock } from '../lib/clock.js'
 import type { Logger } from '../lib/log.js'
 import { uuid, type Random } from '../lib/random.js'
 import { keyHash } from '../message/partitioner.js'

@@ -1,4 +1,4 @@
-import { waitAtMost } from '../lib/deadline.js'
+import { waitAtMost } from '../lib/clock.js'
 import { formatMs } from '../lib/duration.js'
 import type { Host, Subscription } from '../channel/host.js'
 import type { Group, Reader, TopicPartition } from '../transport/transport.js'
@@ -7,7 +7,7 @@ import { Partition } from './partition.js'
 export interface PartitionsOptions {
   readonly host: Host
   readonly reader: () => Reader
-  readonly group: () => Group
+  readonly group: () => Pick<Group, 'committed'>
   readonly subscribersOf: (topic: string) => readonly Subscription[]
   /** How long work in hand may hold back a partition that is to go, in milliseconds. */
   readonly drainTimeoutMs: number

@@ -1,6 +1,6 @@
 import { ClosedError, FaustError, FencedError, TransportError } from '../errors.js'
 import { exponential } from '../lib/backoff.js'
-import { sleep, type Clock } from '../lib/clock.js'
+import { sleep, waitAtMost, type Clock } from '../lib/clock.js'
 import { Deferred } from '../lib/deferred.js'
 import type { Logger } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
@@ -160,7 +160,7 @@ export class Rebalancer {
   }
 
   /** Null when it is pointless to wait on: the session is over, or the worker stops, which waits briefly for a membership to commit under. */
-  #join({ group, over }: Session): Promise<Membership | null> {
+  async #join({ group, over }: Session): Promise<Membership | null> {
     const topics = this.#topics
     const generation = this.#membership?.generation ?? -1
     const held = this.#options.held?.() ?? []
@@ -169,11 +169,11 @@ export class Rebalancer {
       metadata: encodeMember({ generation, topics, owned: this.owned, held, wasLeader: this.#isLeader }),
       assign: members => leadRound(members, this.#options.topics),
     })
-    const stopped = this.#stopped.promise.then(async () => {
-      if (this.#owned.size > 0) await sleep(this.#options.clock, lastRoundMs, { kind: 'background' })
-      return null
-    })
-    return Promise.race([joining, over.promise, stopped])
+    const answered = Promise.race([joining, over.promise])
+    await Promise.race([answered, this.#stopped.promise])
+    if (!this.#stopped.isSettled) return await answered
+    const isAnswered = this.#owned.size > 0 && (await waitAtMost(this.#options.clock, lastRoundMs, answered))
+    return isAnswered ? await answered : null
   }
 
   async #apply(session: Session, { active, isSettled }: RoundAssignment): Promise<void> {

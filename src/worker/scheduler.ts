@@ -68,10 +68,6 @@ export class Scheduler {
     await Promise.all(this.#running.values())
   }
 
-  get isBusy(): boolean {
-    return this.#running.size > 0
-  }
-
   /** Those that have not ended, in words. */
   get running(): readonly string[] {
     return [...this.#running.keys()].map(({ name }) => `timer "${name}"`)

@@ -8,20 +8,21 @@ import { Inbox } from '../channel/inbox.js'
 import type { Outbox } from '../channel/outbox.js'
 import type { AppTopic } from '../channel/topic.js'
 import { ClosedError } from '../errors.js'
-import { nextTurn, sleep, type Activity, type Clock } from '../lib/clock.js'
-import { waitAtMost } from '../lib/deadline.js'
+import { nextTurn, sleep, waitAtMost, type Activity, type Clock } from '../lib/clock.js'
 import { Deferred } from '../lib/deferred.js'
 import { formatMs } from '../lib/duration.js'
 import type { Logger } from '../lib/log.js'
+import { thrown } from '../lib/thrown.js'
 import { TurnBudget } from '../lib/turn.js'
 import type { Stream, Topic } from '../stream/contract.js'
 import type { BodyScope } from '../stream/current-event.js'
 import type { Hands } from '../stream/hands.js'
 import type { EventStream } from '../stream/stream.js'
 import { Assignment } from './assignment.js'
+import { TaskBody } from './body.js'
 import { Link } from './link.js'
 import type { Partition } from './partition.js'
-import { Scheduler } from './scheduler.js'
+import { Scheduler, type TimerDeclaration } from './scheduler.js'
 import type { Plan, WorkerSettings } from './settings.js'
 import { Tasks } from './tasks.js'
 
@@ -32,6 +33,8 @@ const lastFlushMs = 5_000
 
 /** One running worker of an app: the only place that knows all stages. */
 export class Worker implements Host {
+  /** As the broker knows it. */
+  readonly clientId: string
   readonly clock: Clock
   readonly log: Logger
   readonly turn: TurnBudget
@@ -46,6 +49,7 @@ export class Worker implements Host {
   readonly #requestReaders: RequestReaders
   readonly #inboxes = new Map<AppChannel, Inbox>()
   readonly #adopted = new Set<Hands>()
+  readonly #ticks = new Set<TaskBody>()
   readonly #life = new AbortController()
   readonly #stopped = new Deferred<void>()
   #failure: { error: unknown } | null = null
@@ -54,6 +58,7 @@ export class Worker implements Host {
   constructor(plan: Plan, settings: WorkerSettings) {
     this.#plan = plan
     this.#settings = settings
+    this.clientId = settings.clientId
     this.clock = settings.clock
     this.log = settings.log
     this.turn = new TurnBudget(settings.clock)
@@ -97,7 +102,7 @@ export class Worker implements Host {
       await nextTurn(this.clock)
       await this.link.createMissing(this.#plan.topics)
       await this.#assignment.join(connection)
-      this.#scheduler.start(this.#plan.timers)
+      this.#scheduler.start(this.#plan.timers.map(timer => this.#inBody(timer)))
       void this.#beat()
     } catch (error) {
       this.fail(error)
@@ -121,7 +126,7 @@ export class Worker implements Host {
   fail(error: unknown): void {
     if (this.#failure !== null) return
     this.#failure = { error }
-    this.log.error({ error }, `The worker stops: ${error instanceof Error ? error.message : String(error)}`)
+    this.log.error({ error }, `The worker stops: ${thrown(error).message}`)
     void this.stop()
   }
 
@@ -155,12 +160,27 @@ export class Worker implements Host {
     return new Crew({ agent, host: this, isScoped: this.#settings.isScoped, requestReaders: this.#requestReaders })
   }
 
+  /** Each run of a timer is a body, so that it is known when it only waits for an answer. */
+  #inBody(timer: TimerDeclaration): TimerDeclaration {
+    const run = async (signal: AbortSignal): Promise<void> => {
+      const body = new TaskBody(this, timer.name)
+      this.#ticks.add(body)
+      try {
+        await body.run(async () => void (await timer.run(signal)), this.#settings.isScoped)
+      } finally {
+        this.#ticks.delete(body)
+      }
+    }
+    return { ...timer, run }
+  }
+
   /** Who holds events of a partition, in words. */
   #culprits(partition: Partition): readonly string[] {
     const { topic, partition: number } = partition.at
     const holders = [
       ...this.crews.map(({ agent, inHand }) => ({ who: `agent "${agent.name}"`, inHand })),
       ...[...this.#tasks.bodies].map(({ name, hands }) => ({ who: `task "${name}"`, inHand: hands.peek() })),
+      ...[...this.#ticks].map(({ name, hands }) => ({ who: `timer "${name}"`, inHand: hands.peek() })),
       ...[...this.#adopted].map(hands => ({ who: 'a stream outside any agent', inHand: hands.peek() })),
     ]
     const named = holders.flatMap(({ who, inHand }) =>
@@ -178,6 +198,7 @@ export class Worker implements Host {
     this.#assignment.leadership.update(false)
     for (const crew of this.crews) crew.stop()
     for (const hands of this.#adopted) this.#dismiss(hands)
+    for (const tick of this.#ticks) tick.end()
     const ended = [this.#scheduler.stop(), this.#tasks.stop(), ...this.crews.map(crew => crew.ended())]
     if (!(await waitAtMost(this.clock, deadline - this.clock.now(), Promise.all(ended)))) this.#reportLate()
     await this.#assignment.leave(deadline)
@@ -206,7 +227,9 @@ export class Worker implements Host {
     const bodies = [...this.crews.flatMap(({ actors }) => actors), ...this.#tasks.bodies]
     const atWork = bodies.filter(({ hands, asking }) => hands.isAtWork && asking === 0).length
     const loops = [...this.#adopted].filter(hands => hands.isLooping).length
-    return { queued: this.#scheduler.isBusy ? 1 : 0, atWork: atWork + loops, asking: 0 }
+    const ticks = [...this.#ticks].filter(({ asking }) => asking === 0).length
+    const restarting = this.crews.reduce((sum, crew) => sum + crew.restarting, 0)
+    return { queued: ticks + restarting, atWork: atWork + loops, asking: 0 }
   }
 
   async #beat(): Promise<void> {

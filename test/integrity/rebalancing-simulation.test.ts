@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
-import { MemoryBroker } from '../embedded/memory-broker.js'
-import type { Fault, Faults } from '../embedded/memory-faults.js'
-import { sleep } from '../lib/clock.js'
-import { silentLogger } from '../lib/log.js'
-import { type Random, seededRandom, systemRandom } from '../lib/random.js'
-import { virtualClock, type VirtualClock } from '../testing/virtual-clock.js'
-import type { Connection, TopicPartition } from '../transport/transport.js'
-import { assign, nameOf, type MemberState } from './assignor.js'
-import { Rebalancer } from './rebalance.js'
+import { MemoryBroker } from '../../src/embedded/memory-broker.js'
+import type { Fault, Faults } from '../../src/embedded/memory-faults.js'
+import { sleep } from '../../src/lib/clock.js'
+import { silentLogger } from '../../src/lib/log.js'
+import { type Random, seededRandom, systemRandom } from '../../src/lib/random.js'
+import { virtualClock, type VirtualClock } from '../../src/testing/virtual-clock.js'
+import type { Connection, TopicPartition } from '../../src/transport/transport.js'
+import { assign, nameOf, type MemberState } from '../../src/worker/assignor.js'
+import { Rebalancer } from '../../src/worker/rebalance.js'
 
 const anew = Math.floor(systemRandom.next() * 2 ** 31)
 
