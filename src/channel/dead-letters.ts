@@ -1,6 +1,8 @@
+import { thrown } from '../lib/thrown.js'
 import type { Headers } from '../message/record.js'
+import type { Columns } from '../stream/delivered.js'
 import type { Batch } from '../transport/transport.js'
-import type { Host } from './host.js'
+import type { Host, HostTopic } from './host.js'
 
 /** What went wrong with a message, as its dead letter's headers tell. */
 export interface Failure {
@@ -20,7 +22,11 @@ export const deadLetterSuffix = '-dead-letters'
  * KIP-1034). `<topic>-dead-letters` has as many partitions as its source, unless declared otherwise, and gets the message
  * into the same one.
  */
-export function sendDeadLetter(host: Host, message: { batch: Batch; index: number; to: string | undefined }, failure: Failure): void {
+export function sendDeadLetter(
+  host: Host,
+  message: { batch: Batch; index: number; to: string | undefined },
+  failure: Failure,
+): void {
   const { batch, index } = message
   const keyStart = batch.keyStarts[index] as number
   const valueStart = batch.valueStarts[index] as number
@@ -32,30 +38,37 @@ export function sendDeadLetter(host: Host, message: { batch: Batch; index: numbe
     keyStart,
     keyEnd: batch.keyEnds[index] as number,
     value: valueStart < 0 ? null : batch.buffer.subarray(valueStart, batch.valueEnds[index]),
-    headers: withFailure(batch.headers?.at(index), { batch, index, failure }),
+    headers: withFailure(batch.headers?.at(index), { ...placeIn(batch, index), failure }),
     wraps: true,
   })
 }
 
-/** The headers that a dead letter had before it was one. */
-export function originalHeaders(headers: Headers): Record<string, string> {
-  const kept = [...headers].filter(([name]) => !name.startsWith(prefix))
-  return Object.fromEntries(kept.map(([name, value]) => [name, Buffer.from(value).toString()]))
+/** Sends an event that came by reference, as its topic writes it; throws `EncodeError`. */
+export function sendDeadLetterOf(host: Host, event: { columns: Columns; index: number; to: HostTopic }, failure: Failure): void {
+  const { columns, index, to } = event
+  const letter = to.letter(host, columns.open()[index], { key: columns.key(index), timestamp: columns.timestamp(index) })
+  const { topic, partition } = columns
+  letter.headers = withFailure(columns.headers(index), { topic, partition, offset: columns.offset(index), failure })
+  host.outbox.send(letter)
 }
 
-/** What the headers of a dead letter say, by the last word of their names. */
-export function failureOf(headers: Headers): Record<string, string> {
-  const said = [...headers].filter(([name]) => name.startsWith(prefix))
-  return Object.fromEntries(said.map(([name, value]) => [name.slice(prefix.length), Buffer.from(value).toString()]))
+interface Place {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
 }
 
-function withFailure(headers: Headers | undefined, place: { batch: Batch; index: number; failure: Failure }): Headers {
-  const { batch, index, failure } = place
+function placeIn(batch: Batch, index: number): Place {
+  return { topic: batch.topic, partition: batch.partition, offset: batch.offsets[index] as number }
+}
+
+function withFailure(headers: Headers | undefined, fate: Place & { failure: Failure }): Headers {
+  const { topic, partition, offset, failure } = fate
   const facts: Record<string, string> = {
     ...described(failure.error),
-    topic: batch.topic,
-    partition: String(batch.partition),
-    offset: String(batch.offsets[index]),
+    topic,
+    partition: String(partition),
+    offset: String(offset),
     agent: failure.agent,
     attempts: String(failure.attempts),
   }
@@ -65,6 +78,7 @@ function withFailure(headers: Headers | undefined, place: { batch: Batch; index:
 }
 
 function described(error: unknown): Record<string, string> {
-  if (!(error instanceof Error)) return { exception: typeof error, message: String(error), stacktrace: '' }
-  return { exception: error.name, message: error.message, stacktrace: error.stack ?? '' }
+  const { name, message } = thrown(error)
+  if (!(error instanceof Error)) return { exception: typeof error, message, stacktrace: '' }
+  return { exception: name, message, stacktrace: error.stack ?? '' }
 }

@@ -3,7 +3,7 @@ import { publish, traces } from '../lib/trace.js'
 import { halting, unreadable } from '../stream/delivered.js'
 import { sendDeadLetter } from './dead-letters.js'
 import type { Host } from './host.js'
-import { knownPolicy, type DecodePolicy, type KnownPolicy } from './policy.js'
+import { knownPolicy, type DecodePolicy } from './policy.js'
 import type { MessagePlace } from './topic-columns.js'
 
 /** Does with an unreadable message what its topic says; answers what takes the message's place. */

@@ -122,7 +122,13 @@ test('its events are of no partition and travel by reference, with their key, he
   await inbox.put(item(value, { key: 7, headers, timestamp: 123 }))
   expect((await loop.next()).value).toBe(value)
   const { columns } = loop.lot
-  expect([columns.topic, columns.partition, columns.offset(0), columns.key(0), columns.timestamp(0)]).toEqual(['alerts', -1, -1, 7, 123])
+  expect([columns.topic, columns.partition, columns.offset(0), columns.key(0), columns.timestamp(0)]).toEqual([
+    'alerts',
+    -1,
+    -1,
+    7,
+    123,
+  ])
   expect([columns.headers(0), columns.hasHeaders]).toEqual([headers, true])
 })
 

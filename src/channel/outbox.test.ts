@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { EncodeError, SendError } from '../errors.js'
+import { EncodeError, SendError, TransportError } from '../errors.js'
 import { nextTurn, systemClock } from '../lib/clock.js'
 import { Deferred } from '../lib/deferred.js'
 import { keyHash } from '../message/partitioner.js'
@@ -142,7 +142,11 @@ test('who awaits a message learns where it lies', async () => {
 
 test('a failure is told unless every message of the batch is awaited', async () => {
   const failure = new SendError('the broker is gone', { topic: 't' })
-  for (const [awaited, isTold] of [[0, true], [1, true], [2, false]] as const) {
+  for (const [awaited, isTold] of [
+    [0, true],
+    [1, true],
+    [2, false],
+  ] as const) {
     const { outbox, producer, told } = bench(() => Promise.resolve(1))
     const sent = [outbox.send(letter('a')), outbox.send(letter('b'))]
     const rejections = sent.slice(0, awaited).map(message => message.catch((error: unknown) => error))
@@ -182,7 +186,9 @@ test('a partition that there is not is refused by name', async () => {
   const { outbox, producer, told } = bench()
   for (const partition of [4, -1, 1.5, Number.NaN]) {
     const refused = outbox.send(letter('a', { partition }))
-    await expect(refused).rejects.toThrow(`Cannot send to partition ${partition} of "t": it has 4. Name one from 0 to 3, or none.`)
+    await expect(refused).rejects.toThrow(
+      `Cannot send to partition ${partition} of "t": it has 4. Name one from 0 to 3, or none.`,
+    )
   }
   outbox.send(letter('in', { partition: 3 }))
   outbox.send(letter('round', { partition: 6, wraps: true }))
@@ -197,6 +203,20 @@ test('a topic that cannot be prepared fails what waited for it, and is asked for
   outbox.send(letter('b'))
   await turn()
   expect([producer.order, told.hopeless, told.prepared]).toEqual([['t/0 b'], [], ['t', 't']])
+})
+
+test('a failure to prepare a topic that may pass stops the commit, any other the worker', async () => {
+  for (const [cause, kind] of [
+    [new TransportError('no leader'), 'undelivered'],
+    [new TransportError('not authorised', { retriable: false }), 'hopeless'],
+  ] as const) {
+    const { outbox, told } = bench(() => Promise.reject(cause))
+    outbox.send(letter('a'))
+    await turn()
+    await turn()
+    expect(told[kind]).toMatchObject([{ code: 'FAUST_SEND', cause }])
+    expect(told.hopeless.length + told.undelivered.length).toBe(1)
+  }
 })
 
 test('a topic that is forgotten is looked at again before the next message', async () => {
@@ -243,6 +263,23 @@ test('after closing what waits and what comes later is refused, and nobody is to
   outbox.send(letter('e'))
   await turn()
   expect(told.hopeless).toEqual([])
+})
+
+test('it is full while too much waits for topics that are not known yet', async () => {
+  const partitions = new Deferred<number>()
+  const { outbox, producer } = bench(() => partitions.promise)
+  const half = 'x'.repeat(512 * 1024)
+  outbox.send(letter(half))
+  expect(outbox.isFull).toBe(false)
+  outbox.post(letter(half))
+  expect(outbox.isFull).toBe(true)
+  let isDrained = false
+  const drained = outbox.drained().then(() => (isDrained = true))
+  await turn()
+  expect(isDrained).toBe(false)
+  partitions.resolve(1)
+  await drained
+  expect([outbox.isFull, producer.order.length]).toEqual([false, 2])
 })
 
 test('it is full when its producer is', () => {

@@ -1,4 +1,4 @@
-import { ClosedError, SendError } from '../errors.js'
+import { ClosedError, FaustError, SendError } from '../errors.js'
 import { nextTurn, type Clock } from '../lib/clock.js'
 import type { Headers } from '../message/record.js'
 import type { Gate } from '../stream/intake.js'
@@ -34,8 +34,16 @@ interface Route {
   partitions: number
   next: number
   /** Messages that wait for the partition count, in order. */
-  parked: { letter: Letter; sent: SentMessage }[] | null
+  parked: Parked[] | null
 }
+
+interface Parked {
+  readonly letter: Letter
+  readonly sent: SentMessage
+}
+
+/** Of values that wait for the partitions of their topics; beyond that streams hand out nothing. */
+const maxParkedBytes = 1024 * 1024
 
 /**
  * Everything that a worker or a client sends goes out here, so that a commit can wait for all of it without knowing which
@@ -48,8 +56,18 @@ export class Outbox implements Gate {
   readonly #claims = new Map<OutgoingBatch, number>()
   readonly #preparing = new Set<Promise<void>>()
   readonly #failing = new Set<OutgoingBatch>()
-  readonly #out: Outgoing = { topic: '', partition: 0, timestamp: 0, key: null, keyStart: 0, keyEnd: 0, value: null, headers: null }
+  readonly #out: Outgoing = {
+    topic: '',
+    partition: 0,
+    timestamp: 0,
+    key: null,
+    keyStart: 0,
+    keyEnd: 0,
+    value: null,
+    headers: null,
+  }
   #producer: Producer | null = null
+  #parkedBytes = 0
   /** Those of this turn. */
   #refusals = 0
   #isClosed = false
@@ -68,8 +86,11 @@ export class Outbox implements Gate {
   send(letter: Letter): SentMessage {
     const sent = new SentMessage(this)
     const route = this.#routes.get(letter.topic) ?? this.#newRoute(letter.topic)
-    if (route.parked !== null) route.parked.push({ letter, sent })
-    else this.#append(route, letter, sent)
+    if (route.parked === null) this.#append(route, letter, sent)
+    else {
+      route.parked.push({ letter, sent })
+      this.#parkedBytes += letter.value?.length ?? 0
+    }
     return sent
   }
 
@@ -112,11 +133,12 @@ export class Outbox implements Gate {
   }
 
   get isFull(): boolean {
-    return this.#producer !== null && this.#producer.isFull
+    return this.#parkedBytes >= maxParkedBytes || (this.#producer !== null && this.#producer.isFull)
   }
 
-  drained(): Promise<void> {
-    return this.#producer === null ? Promise.resolve() : this.#producer.drained()
+  async drained(): Promise<void> {
+    while (this.#parkedBytes >= maxParkedBytes) await Promise.race(this.#preparing)
+    await this.#producer?.drained()
   }
 
   /** Whether messages are still on their way. */
@@ -135,8 +157,7 @@ export class Outbox implements Gate {
   close(): void {
     this.#isClosed = true
     for (const route of this.#routes.values()) {
-      for (const { sent } of route.parked ?? []) sent.fail(new ClosedError('Cannot send: the connection has been closed.'))
-      route.parked = null
+      for (const { sent } of this.#unpark(route)) sent.fail(new ClosedError('Cannot send: the connection has been closed.'))
     }
   }
 
@@ -158,13 +179,19 @@ export class Outbox implements Gate {
       route.partitions = await this.#options.prepare(topic)
     } catch (error) {
       this.#routes.delete(topic)
-      const failure = new SendError(`Cannot send to "${topic}": ${messageOf(error)}`, { topic, cause: error })
-      for (const { sent } of route.parked ?? []) this.#refuse(sent, failure)
+      const facts = { topic, cause: error, retriable: isRetriable(error) }
+      const failure = new SendError(`Cannot send to "${topic}": ${messageOf(error)}`, facts)
+      for (const { sent } of this.#unpark(route)) this.#refuse(sent, failure)
       return
     }
+    for (const { letter, sent } of this.#unpark(route)) this.#append(route, letter, sent)
+  }
+
+  #unpark(route: Route): readonly Parked[] {
     const parked = route.parked ?? []
     route.parked = null
-    for (const { letter, sent } of parked) this.#append(route, letter, sent)
+    for (const { letter } of parked) this.#parkedBytes -= letter.value?.length ?? 0
+    return parked
   }
 
   #append(route: Route, letter: Letter, sent: SentMessage): void {
@@ -204,7 +231,9 @@ export class Outbox implements Gate {
     this.#refusals++
     this.#options.clock.turn(() => {
       this.#refusals--
-      if (!sent.isAwaited && !this.#isClosed) this.#options.onHopeless(error)
+      if (sent.isAwaited || this.#isClosed) return
+      if (isRetriable(error)) this.#options.onUndelivered(error)
+      else this.#options.onHopeless(error)
     })
   }
 
@@ -232,6 +261,10 @@ function named({ topic, partition, wraps }: Letter, partitions: number): number 
     `Cannot send to partition ${number} of "${topic}": it has ${partitions}. Name one from 0 to ${partitions - 1}, or none.`,
     { topic },
   )
+}
+
+function isRetriable(error: unknown): boolean {
+  return error instanceof FaustError && error.retriable
 }
 
 function messageOf(error: unknown): string {

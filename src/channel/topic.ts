@@ -163,13 +163,27 @@ function matches(pattern: RegExp, name: string): boolean {
 
 function checkTopicName(name: string): void {
   if (/^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..') return
-  throw new OptionError(`A topic cannot be named ${JSON.stringify(name)}: 1 to 249 letters, digits, ".", "_" and "-", as in Kafka.`, {
-    option: 'name',
-  })
+  throw new OptionError(
+    `A topic cannot be named ${JSON.stringify(name)}: 1 to 249 letters, digits, ".", "_" and "-", as in Kafka.`,
+    {
+      option: 'name',
+    },
+  )
 }
 
 function checkSettings(name: string, settings: TopicSettings): void {
-  const known = ['value', 'key', 'codec', 'keyCodec', 'partitions', 'replicas', 'retention', 'compacted', 'onDecodeError', 'timestamp']
+  const known = [
+    'value',
+    'key',
+    'codec',
+    'keyCodec',
+    'partitions',
+    'replicas',
+    'retention',
+    'compacted',
+    'onDecodeError',
+    'timestamp',
+  ]
   const unknown = Object.keys(settings).find(option => !known.includes(option))
   if (unknown !== undefined) {
     throw new OptionError(`Topic "${name}" has no option "${unknown}". It takes ${known.join(', ')}.`, { option: unknown })

@@ -40,7 +40,15 @@ class Bench {
 
   constructor(parts: Partial<Reading> = {}) {
     const gate = { isFull: false, drained: () => Promise.resolve() }
-    this.reading = { queue: this.queue, hands: this.hands, stages: [], isManual: false, turn: new TurnBudget(systemClock), gate, ...parts }
+    this.reading = {
+      queue: this.queue,
+      hands: this.hands,
+      stages: [],
+      isManual: false,
+      turn: new TurnBudget(systemClock),
+      gate,
+      ...parts,
+    }
   }
 
   push(...values: unknown[]): Delivered {
@@ -192,7 +200,12 @@ test('a partial batch is given out when a partition goes that it holds events of
 })
 
 test('what an operator throws comes after what was gathered before it, with its event alone in hand', async () => {
-  for (const fail of [() => { throw new RangeError('no') }, () => Promise.reject(new RangeError('no'))]) {
+  for (const fail of [
+    () => {
+      throw new RangeError('no')
+    },
+    () => Promise.reject(new RangeError('no')),
+  ]) {
     const bench = new Bench({ stages: [value => (value === 'bad' ? fail() : value)] })
     const lot = bench.push(1, 2, 'bad', 4)
     const batches = bench.batches(4)

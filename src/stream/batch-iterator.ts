@@ -202,7 +202,7 @@ export class BatchIterator implements AsyncIterableIterator<unknown[]>, Grip {
     if (this.#isOver) return
     this.#isOver = true
     this.#reading.hands.leave(this)
-    this.#intake.cancel()
+    this.#intake.stop()
     this.#reading.queue.wake()
   }
 }

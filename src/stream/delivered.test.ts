@@ -77,19 +77,22 @@ test('whoever listens hears of each event once, when it settles', () => {
 })
 
 test('in hand is what has been handed out, is not settled, and is not to be handed out again', () => {
-  const law = property(array(constantFrom<'hand' | 'settle' | 'give back'>('hand', 'settle', 'give back'), { maxLength: 60 }), steps => {
-    const lot = lotOf(Array.from({ length: 30 }, (_, index) => index))
-    const inHand: number[] = []
-    for (const step of steps) {
-      if (step === 'hand' && lot.handed < lot.count) inHand.push(lot.handed++)
-      const first = step === 'hand' ? undefined : inHand.shift()
-      if (first === undefined) continue
-      if (step === 'settle') lot.settle(first)
-      else lot.giveBack()
+  const law = property(
+    array(constantFrom<'hand' | 'settle' | 'give back'>('hand', 'settle', 'give back'), { maxLength: 60 }),
+    steps => {
+      const lot = lotOf(Array.from({ length: 30 }, (_, index) => index))
+      const inHand: number[] = []
+      for (const step of steps) {
+        if (step === 'hand' && lot.handed < lot.count) inHand.push(lot.handed++)
+        const first = step === 'hand' ? undefined : inHand.shift()
+        if (first === undefined) continue
+        if (step === 'settle') lot.settle(first)
+        else lot.giveBack()
+        expect(lot.inHand).toBe(inHand.length)
+      }
       expect(lot.inHand).toBe(inHand.length)
-    }
-    expect(lot.inHand).toBe(inHand.length)
-  })
+    },
+  )
   const { failed, counterexample, seed } = check(law)
   expect(failed, `seed ${seed}: ${JSON.stringify(counterexample)}`).toBe(false)
 })

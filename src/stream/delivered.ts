@@ -47,8 +47,9 @@ export class Delivered {
   readonly columns: Columns
   readonly tenure: Tenure
   readonly count: number
-  /** Its lane, once it is in one. */
+  /** Its lane, once it is in one, and which lot of it this is. */
   returns: Returns | null = null
+  number = 0
   /** The opened values; empty before. */
   values: readonly unknown[] = []
   isOpen = false

@@ -88,6 +88,12 @@ export class Intake implements Cursor, Waiter, Place {
     woken?.()
   }
 
+  /** Takes nothing any more. */
+  stop(): void {
+    this.#isHalted = true
+    this.cancel()
+  }
+
   /** Stops waiting. */
   cancel(): void {
     if (this.#woken === null) return

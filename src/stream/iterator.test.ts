@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { systemClock, type Clock } from '../lib/clock.js'
+import { nextTurn, systemClock, type Clock } from '../lib/clock.js'
 import { Deferred } from '../lib/deferred.js'
 import { TurnBudget } from '../lib/turn.js'
 import { noHeaders, type Headers } from '../message/record.js'
@@ -39,7 +39,15 @@ class Bench {
 
   constructor(parts: Partial<Reading> = {}) {
     this.hands = parts.hands ?? new Hands()
-    this.reading = { queue: this.queue, hands: this.hands, stages: [], isManual: false, turn: new TurnBudget(systemClock), gate: openGate, ...parts }
+    this.reading = {
+      queue: this.queue,
+      hands: this.hands,
+      stages: [],
+      isManual: false,
+      turn: new TurnBudget(systemClock),
+      gate: openGate,
+      ...parts,
+    }
   }
 
   push(...values: unknown[]): Delivered {
@@ -84,6 +92,7 @@ test('two requests in flight get two events, in order, whether they wait or not'
   const bench = new Bench()
   const loop = bench.loop()
   const waiting = [loop.next(), loop.next(), loop.next()]
+  await nextTurn(systemClock)
   const lot = bench.push('a', 'b')
   expect(await Promise.all(waiting.slice(0, 2))).toEqual([
     { value: 'a', done: false },
@@ -121,15 +130,27 @@ test('a loop that waits ends when it is told to, and when it is left', async () 
   const bench = new Bench()
   const [told, left] = [bench.loop(), bench.loop()]
   const waiting = [told.next(), left.next()]
+  await nextTurn(systemClock)
   await left.return()
   bench.hands.end()
   for (const ended of await Promise.all(waiting)) expect(ended.done).toBe(true)
+})
+
+test('a loop that was left hands out nothing more, so that nothing is in nobody’s hands', async () => {
+  const bench = new Bench()
+  const lot = bench.push('a', 'b')
+  const loop = bench.loop()
+  await loop.next()
+  await loop.return()
+  expect((await loop.next()).done).toBe(true)
+  expect([settled(lot), bench.queue.queued]).toEqual([[true, false], 1])
 })
 
 test('a loop that was left wakes another one for the event it would have got', async () => {
   const bench = new Bench()
   const [left, other] = [bench.loop(), bench.loop()]
   const waiting = [left.next(), other.next()]
+  await nextTurn(systemClock)
   bench.push('a')
   await left.return()
   expect(await Promise.race(waiting)).toEqual({ value: undefined, done: true })
@@ -148,10 +169,10 @@ test('loops of several readers compete: every event goes to exactly one, in turn
   })
   for (let value = 0; value < 9; value++) {
     queue.push(lane, lotOf([value]))
-    await new Promise<void>(resolve => systemClock.turn(resolve))
+    await nextTurn(systemClock)
   }
   expect(got.map(values => values.length)).toEqual([3, 3, 3])
-  expect(got.flat().toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
+  expect(got.flat().toSorted((a, b) => Number(a) - Number(b))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
 })
 
 test('what an operator drops has settled, on a stream that settles by hand as well', async () => {
@@ -167,7 +188,12 @@ test('what an operator drops has settled, on a stream that settles by hand as we
 
 test('what an operator throws is thrown with its event in hand, unanswered and unsettled', async () => {
   const headers = new Map([['Faust-Ag-ReplyTo', Buffer.from('r')]])
-  for (const fail of [() => { throw new RangeError('no') }, () => Promise.reject(new RangeError('no'))]) {
+  for (const fail of [
+    () => {
+      throw new RangeError('no')
+    },
+    () => Promise.reject(new RangeError('no')),
+  ]) {
     const bench = new Bench({ stages: [value => (value === 'bad' ? fail() : value)] })
     const lot = lotOf(['good', 'bad', 'next'], headers)
     bench.queue.push(bench.lane, lot)
@@ -198,11 +224,20 @@ test('what cannot be read settles and is passed over; what stops the worker does
   const loop = bench.loop()
   expect([(await loop.next()).value, (await loop.next()).value]).toEqual(['a', 'b'])
   const last = loop.next()
-  await new Promise<void>(resolve => systemClock.turn(resolve))
+  await nextTurn(systemClock)
   expect(settled(lot)).toEqual([true, true, true, true, false, false])
   bench.hands.end()
   expect((await last).done).toBe(true)
   expect(settled(lot)).toEqual([true, true, true, true, false, false])
+})
+
+test('what is found later to stop the worker is not handed out either, and holds up this loop', async () => {
+  const bench = new Bench()
+  const lot = bench.push(Promise.resolve(halting), 'b')
+  const next = bench.loop().next()
+  await nextTurn(systemClock)
+  bench.hands.end()
+  expect([(await next).done, settled(lot), bench.queue.queued]).toEqual([true, [false, false], 1])
 })
 
 test('after noack nothing settles by itself: not by asking on, not by break, not when the function ends', async () => {
@@ -240,7 +275,7 @@ test('while the producer is full no event is handed out', async () => {
   let isHere = false
   const next = bench.loop().next()
   void next.then(() => (isHere = true))
-  await new Promise<void>(resolve => systemClock.turn(resolve))
+  await nextTurn(systemClock)
   expect([isHere, bench.hands.count, bench.queue.queued, lot.handed]).toEqual([false, 0, 1, 0])
   gate.isFull = false
   room.resolve()

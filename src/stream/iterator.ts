@@ -139,7 +139,7 @@ export class EventIterator<Element> implements AsyncIterableIterator<Element>, G
     if (this.#isOver) return
     this.#isOver = true
     this.#reading.hands.leave(this)
-    this.#intake.cancel()
+    this.#intake.stop()
     this.#reading.queue.wake()
   }
 }

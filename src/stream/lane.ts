@@ -25,10 +25,12 @@ const usual: LaneLimits = { events: 4096, bytes: 1 << 20 }
 export class Lane implements Returns {
   queued = 0
   readonly #lots = new Ring<Delivered>()
-  readonly #again = new Ring<Held>()
+  /** In the order in which they were delivered. */
+  readonly #again: Held[] = []
   readonly #onDemand: () => void
   readonly #onUnblocked: () => void
   readonly #limits: LaneLimits
+  #pushed = 0
   #bytes = 0
   /** The opened batch, unless something comes before it. */
   #ready: Delivered | null = null
@@ -45,6 +47,7 @@ export class Lane implements Returns {
 
   push(lot: Delivered): void {
     lot.returns = this
+    lot.number = this.#pushed++
     this.#lots.push(lot)
     this.queued += lot.count
     this.#bytes += lot.columns.bytes
@@ -88,7 +91,7 @@ export class Lane implements Returns {
     return this.#openNext() && this.hand(cursor)
   }
 
-  /** Has events handed out once more, in their order and before all others; the lane waits for `unblock`. */
+  /** Has events handed out once more, before all others and each at its old place, whichever came back first. */
   putBack(events: readonly Held[]): void {
     this.#ready = null
     for (const held of events) {
@@ -99,6 +102,7 @@ export class Lane implements Returns {
       this.#again.push(held)
       this.queued++
     }
+    this.#again.sort(byPlace)
   }
 
   block(): void {
@@ -116,7 +120,7 @@ export class Lane implements Returns {
     this.#isDropped = true
     const front = this.#lots.peek()
     if (front !== undefined) front.handed = this.#at
-    this.#again.clear()
+    this.#again.length = 0
     this.#lots.clear()
     this.#ready = null
     this.queued = 0
@@ -141,4 +145,8 @@ export class Lane implements Returns {
     this.#isFull = false
     this.#onDemand()
   }
+}
+
+function byPlace(left: Held, right: Held): number {
+  return left.lot.number - right.lot.number || left.index - right.index
 }

@@ -47,7 +47,10 @@ async function take<T>(stream: AsyncIterable<T>, count: number): Promise<T[]> {
 }
 
 /** A destination that remembers, and answers as it is told. */
-function sinkThat(answer: () => PromiseLike<unknown>): { sent: [unknown, SendOptions<unknown> | undefined][]; sink: Destination<unknown> } {
+function sinkThat(answer: () => PromiseLike<unknown>): {
+  sent: [unknown, SendOptions<unknown> | undefined][]
+  sink: Destination<unknown>
+} {
   const sent: [unknown, SendOptions<unknown> | undefined][] = []
   const send = (value: unknown, options?: SendOptions<unknown>): PromiseLike<unknown> => {
     sent.push([value, options])
@@ -85,7 +88,10 @@ test('a filter may answer later; what it drops settles', async () => {
 test('tap waits for a promise and passes the value on', async () => {
   const looked = new Deferred<void>()
   const { stream } = streamOf([1])
-  const next = stream.tap(() => looked.promise)[Symbol.asyncIterator]().next()
+  const next = stream
+    .tap(() => looked.promise)
+    [Symbol.asyncIterator]()
+    .next()
   await nextTurn(systemClock)
   let isHere = false
   void next.then(() => (isHere = true))
@@ -119,7 +125,14 @@ test('entries are pairs of key and value, enumerate counts from where it is told
     [0, 'a'],
     [1, 'b'],
   ])
-  expect(await take(streamOf(['a', 'b']).stream.filter(text => text === 'b').enumerate(7), 1)).toEqual([[7, 'b']])
+  expect(
+    await take(
+      streamOf(['a', 'b'])
+        .stream.filter(text => text === 'b')
+        .enumerate(7),
+      1,
+    ),
+  ).toEqual([[7, 'b']])
 })
 
 test('settling an event by hand does nothing unless noack stands before', async () => {
@@ -129,7 +142,13 @@ test('settling an event by hand does nothing unless noack stands before', async 
     break
   }
   expect(lot.isSettled(0)).toBe(false)
-  const [second, third] = await take(stream.noack().map(text => text).events(), 2)
+  const [second, third] = await take(
+    stream
+      .noack()
+      .map(text => text)
+      .events(),
+    2,
+  )
   third?.settle()
   third?.settle()
   expect([lot.isSettled(1), lot.isSettled(2), lot.settledCount]).toEqual([false, true, 2])
@@ -148,8 +167,17 @@ test('echo sends what operators have made under the event’s key and at its tim
 
 test('echo waits for a destination of your own, lazy or not, and not for what the commit waits for', async () => {
   let asked = 0
-  const lazy = sinkThat(() => ({ then: (done: () => void) => void (asked++, done()) }) as unknown as PromiseLike<unknown>)
-  const never: PromiseLike<unknown> & { isLeftToCommit: true } = { isLeftToCommit: true, then: () => new Promise(() => undefined) }
+  const query = {
+    then: (done: () => void): void => {
+      asked++
+      done()
+    },
+  }
+  const lazy = sinkThat(() => query as unknown as PromiseLike<unknown>)
+  const never: PromiseLike<unknown> & { isLeftToCommit: true } = {
+    isLeftToCommit: true,
+    then: () => new Promise(() => undefined),
+  }
   const left = sinkThat(() => never)
   const { stream } = streamOf(['a'])
   expect(await take(stream.echo(lazy.sink, left.sink), 1)).toEqual(['a'])

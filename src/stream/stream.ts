@@ -54,7 +54,9 @@ export class EventStream implements Stream<unknown, unknown> {
   batch(max: number, options: { within: Duration }): AsyncIterable<unknown[]> {
     const size = wholeNumber(max, 'batch(max)')
     const withinMs = toMs(options.within, 'batch(…, { within })')
-    return { [Symbol.asyncIterator]: () => new BatchIterator(this.#reading(), { max: size, withinMs, clock: this.#parts.clock() }) }
+    return {
+      [Symbol.asyncIterator]: () => new BatchIterator(this.#reading(), { max: size, withinMs, clock: this.#parts.clock() }),
+    }
   }
 
   filter<Kept>(keep: (value: unknown) => value is Kept): Stream<Kept, unknown>
