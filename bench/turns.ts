@@ -21,6 +21,8 @@ for (let round = 0; round < rounds; round++) {
 }
 
 const ms = (nanoseconds: number): string => (nanoseconds / 1e6).toFixed(2).padStart(8)
-console.log(`turns: ${rounds} × ${events.toLocaleString('en')} events waiting in a queue, Node ${process.version}, ${gaps.count} turns\n`)
+console.log(
+  `turns: ${rounds} × ${events.toLocaleString('en')} events waiting in a queue, Node ${process.version}, ${gaps.count} turns\n`,
+)
 for (const percentile of [50, 90, 99, 99.9]) console.log(`p${percentile}`.padEnd(6), ms(gaps.percentile(percentile)), 'ms')
 console.log('max'.padEnd(6), ms(gaps.max), 'ms')

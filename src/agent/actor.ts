@@ -28,7 +28,6 @@ export interface ActorOptions {
 
 /** One running instance of an agent: drives the user's function and knows which events are in hand. */
 export class Actor implements BodyScope {
-  asking = 0
   isRunning = true
   readonly hands: Hands
   readonly queue: StreamQueue

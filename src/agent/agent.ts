@@ -2,7 +2,7 @@ import { OptionError } from '../errors.js'
 import { toMs, type Duration } from '../lib/duration.js'
 import { uuid } from '../lib/random.js'
 import { validator, type Schema } from '../message/schema.js'
-import { AppChannel } from '../channel/channel.js'
+import type { AppChannel } from '../channel/channel.js'
 import type { Home } from '../channel/host.js'
 import { knownPolicy, skip, type ErrorPolicy, type KnownPolicy } from '../channel/policy.js'
 import { AppTopic } from '../channel/topic.js'
@@ -59,7 +59,10 @@ export class AppAgent {
   readonly sinks: SinkEntry[] = []
   readonly #home: AgentHome
 
-  constructor(home: AgentHome, declared: { name: string; source: AppTopic | AppChannel; settings: AgentSettings; run: AgentFunction }) {
+  constructor(
+    home: AgentHome,
+    declared: { name: string; source: AppTopic | AppChannel; settings: AgentSettings; run: AgentFunction },
+  ) {
     this.#home = home
     this.name = declared.name
     this.source = declared.source
@@ -85,32 +88,33 @@ export class AppAgent {
   /** Resolves to the first value that the agent yields for this one. */
   ask(value: unknown, options: AskManyOptions & { correlationId?: string } = {}): Promise<unknown> {
     const { timeout, correlationId, ...rest } = options
-    const settings = { timeoutMs: timeoutOf(timeout), correlationId, site: captureSite(this.ask) }
+    const settings = { timeoutMs: timeoutOf(timeout), correlationId, site: captureSite() }
     return ask(this.#asked, this.#home.asker(), { value, options: rest, settings })
   }
 
   map(values: Many<unknown>, options: AskManyOptions = {}): AsyncIterable<unknown> {
     const { timeout, ...rest } = options
-    return this.#each(values, value => ({ value, options: rest }), { timeoutMs: timeoutOf(timeout), site: captureSite(this.map) })
+    return this.#each(values, value => ({ value, options: rest }), { timeoutMs: timeoutOf(timeout), site: captureSite() })
   }
 
   kvmap(entries: Many<readonly [unknown, unknown]>, options: { timeout?: Duration } = {}): AsyncIterable<unknown> {
-    return this.#each(entries, withKey, { timeoutMs: timeoutOf(options.timeout), site: captureSite(this.kvmap) })
+    return this.#each(entries, withKey, { timeoutMs: timeoutOf(options.timeout), site: captureSite() })
   }
 
   join(values: Many<unknown>, options: AskManyOptions = {}): Promise<unknown[]> {
     const { timeout, ...rest } = options
-    return this.#all(values, value => ({ value, options: rest }), { timeoutMs: timeoutOf(timeout), site: captureSite(this.join) })
+    return this.#all(values, value => ({ value, options: rest }), { timeoutMs: timeoutOf(timeout), site: captureSite() })
   }
 
   kvjoin(entries: Many<readonly [unknown, unknown]>, options: { timeout?: Duration } = {}): Promise<unknown[]> {
-    return this.#all(entries, withKey, { timeoutMs: timeoutOf(options.timeout), site: captureSite(this.kvjoin) })
+    return this.#all(entries, withKey, { timeoutMs: timeoutOf(options.timeout), site: captureSite() })
   }
 
   /** Adds a sink: a function, a topic, a channel or an agent gets what this one yields. */
   to(sink: unknown, options: { key?: (value: unknown) => unknown } = {}): this {
     const isSink = typeof sink === 'function' || typeof (sink as { send?: unknown } | null)?.send === 'function'
-    if (!isSink) throw new OptionError(`Agent "${this.name}".to() takes a function, a topic, a channel or an agent.`, { option: 'sink' })
+    if (!isSink)
+      throw new OptionError(`Agent "${this.name}".to() takes a function, a topic, a channel or an agent.`, { option: 'sink' })
     this.sinks.push({ sink, key: options.key })
     return this
   }
@@ -125,10 +129,15 @@ export class AppAgent {
     return answers
   }
 
-  #askMany<Item>(items: Many<Item>, requestOf: (item: Item) => Request, settings: AskSettings): AsyncGenerator<Answer, void, undefined> {
+  #askMany<Item>(
+    items: Many<Item>,
+    requestOf: (item: Item) => Request,
+    settings: AskSettings,
+  ): AsyncGenerator<Answer, void, undefined> {
     const asker = this.#home.asker()
     const others = new AskedTogether(asker.replies)
-    const askOne = (item: Item): Promise<unknown> => ask(this.#asked, asker, { ...requestOf(item), settings: { ...settings, others } })
+    const askOne = (item: Item): Promise<unknown> =>
+      ask(this.#asked, asker, { ...requestOf(item), settings: { ...settings, others } })
     return askMany({ items, ask: askOne, abandon: others.abandon })
   }
 
@@ -162,9 +171,12 @@ export function agentSettings(name: string, options: AgentOptions): AgentSetting
     })
   }
   if (isolatedPartitions && concurrency > 1) {
-    throw new OptionError(`Agent "${name}": isolatedPartitions runs one actor per partition. Remove concurrency: ${concurrency}.`, {
-      option: 'isolatedPartitions',
-    })
+    throw new OptionError(
+      `Agent "${name}": isolatedPartitions runs one actor per partition. Remove concurrency: ${concurrency}.`,
+      {
+        option: 'isolatedPartitions',
+      },
+    )
   }
   validator(reply)
   return { concurrency, isolatedPartitions, reply, onError: knownPolicy(onError), supervision: knownSupervision(supervisor) }

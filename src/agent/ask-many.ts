@@ -101,7 +101,7 @@ class Gathering<Item> {
   }
 
   #ask(item: Item): void {
-    if (this.#isRead) return
+    if (this.#isRead || this.#failure !== null) return
     const index = this.#asked++
     this.#underWay++
     this.#questions.ask(item).then(

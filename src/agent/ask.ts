@@ -49,7 +49,8 @@ export class AskedTogether {
 
   /** Throws `ClosedError` when they have been abandoned. */
   add(correlationId: string): void {
-    if (this.#isOver) throw new ClosedError('This request was abandoned before it was sent: one of those asked with it has failed.')
+    if (this.#isOver)
+      throw new ClosedError('This request was abandoned before it was sent: one of those asked with it has failed.')
     this.#underWay.add(correlationId)
   }
 
@@ -63,10 +64,10 @@ export interface Site {
   readonly stack?: string
 }
 
-/** Takes the stack of whoever called `within`. */
-export function captureSite(within: (...args: never[]) => unknown): Site {
+/** Takes the stack of whoever called its caller. */
+export function captureSite(): Site {
   const site: Site = {}
-  Error.captureStackTrace(site, within)
+  Error.captureStackTrace(site, captureSite)
   return site
 }
 
@@ -74,14 +75,18 @@ export function captureSite(within: (...args: never[]) => unknown): Site {
  * Sends a request and resolves to its answer. Rejects with `AskTimeoutError`, `NoReplyError`, `ReplyError`, with what the
  * reply schema says of an answer that does not fit, or with what became of the request itself.
  */
-export async function ask(agent: Asked, asker: Asker, request: { value: unknown; options: SendOptions<unknown>; settings: AskSettings }): Promise<unknown> {
+export async function ask(
+  agent: Asked,
+  asker: Asker,
+  request: { value: unknown; options: SendOptions<unknown>; settings: AskSettings },
+): Promise<unknown> {
   const body = currentBody()
-  if (body !== null) body.asking++
+  if (body !== null) body.hands.asking++
   try {
     if (!asker.replies.isReady) await asker.replies.ready()
     return await exchange(agent, asker, request)
   } finally {
-    if (body !== null) body.asking--
+    if (body !== null) body.hands.asking--
   }
 }
 
@@ -119,12 +124,15 @@ function failureOf(agent: string, { correlationId, error }: Reply): Error | null
   if (error === null) return null
   const facts = { agent, correlationId }
   if (error.kind === 'no-reply') return new NoReplyError(error.message, facts)
-  return new ReplyError(`Agent "${agent}" failed on the request: ${error.name}: ${error.message}`, { ...facts, remoteName: error.name })
+  return new ReplyError(`Agent "${agent}" failed on the request: ${error.name}: ${error.message}`, {
+    ...facts,
+    remoteName: error.name,
+  })
 }
 
 /** What comes instead of an answer has no stack that tells anything: it gets that of the call. */
 function atSite(error: unknown, site: Site): unknown {
-  const frames = site.stack?.split('\n').slice(1).join('\n')
+  const frames = site.stack?.split('\n').slice(2).join('\n')
   // A failed send may be that of others too.
   if (!(error instanceof FaustError) || error instanceof SendError || frames === undefined || frames === '') return error
   error.stack = `${error.name}: ${error.message}\n${frames}`

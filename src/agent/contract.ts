@@ -15,8 +15,8 @@ export type Sink<Value> = ((value: Value) => unknown) | Destination<Value>
 export type Process = AsyncIterable<unknown> | Promise<void>
 export type Yielded<P> = P extends AsyncIterable<infer Reply> ? Reply : never
 
-export type Many<T> = Iterable<T> | AsyncIterable<T>
-export type Pair<Key, Value> = readonly [key: KeyInput<Key>, value: Value]
+type Many<T> = Iterable<T> | AsyncIterable<T>
+type Pair<Key, Value> = readonly [key: KeyInput<Key>, value: Value]
 
 /** What may be said of a question besides its message. */
 export interface AskOptions {

@@ -2,6 +2,8 @@ import { AgentError, ClosedError, RestartBudgetError } from '../errors.js'
 import type { Host } from '../channel/host.js'
 import { AppTopic } from '../channel/topic.js'
 import { TopicColumns } from '../channel/topic-columns.js'
+import { formatMs } from '../lib/duration.js'
+import { thrown } from '../lib/thrown.js'
 import { publish, traces } from '../lib/trace.js'
 import type { InHand } from '../stream/hands.js'
 import type { Held } from '../stream/lane.js'
@@ -9,7 +11,7 @@ import { StreamQueue } from '../stream/queue.js'
 import type { TopicPartition } from '../transport/transport.js'
 import { Actor } from './actor.js'
 import type { AppAgent } from './agent.js'
-import { described, ErrorPolicies } from './error-policy.js'
+import { ErrorPolicies } from './error-policy.js'
 import { sendFailure } from './outlet.js'
 import { returnAddress } from './protocol.js'
 import type { RequestReaders } from './request-readers.js'
@@ -30,6 +32,8 @@ interface Post {
   actor: Actor | null
   /** The partition that it is for, with `isolatedPartitions`. */
   partition: TopicPartition | null
+  /** Nobody is going to be on it any more. */
+  isGivenUp: boolean
 }
 
 /** All actors of one agent in one worker, with its supervisor. */
@@ -43,6 +47,9 @@ export class Crew {
   /** Actors that are ended only to be replaced. */
   readonly #replacing = new Set<Actor>()
   #isStopping = false
+  #isForfeited = false
+  /** Actors that are about to be replaced. */
+  restarting = 0
   /** How often an actor has failed, and has been replaced. */
   readonly counts = { failed: 0, restarted: 0 }
 
@@ -57,9 +64,9 @@ export class Crew {
   /** Subscribes, and runs the bodies up to their first request for an event. */
   start(): void {
     const { concurrency, isolatedPartitions } = this.agent.settings
-    const opened = new Map<string, StreamQueue>()
-    const queue = new StreamQueue()
-    for (let count = 0; count < concurrency; count++) this.#posts.push({ queue, opened, actor: null, partition: null })
+    const shared = newPost(null)
+    const { queue } = shared
+    for (let count = 0; count < concurrency; count++) this.#posts.push({ ...shared })
     this.#subscribe(isolatedPartitions, queue)
     for (const post of this.#posts) this.#man(post)
   }
@@ -67,6 +74,7 @@ export class Crew {
   /** No further event is handed out; actors finish what they have in hand. */
   stop(): void {
     this.#isStopping = true
+    this.#policies.stop()
     for (const { actor, queue, opened } of this.#posts) {
       actor?.end()
       queue.close()
@@ -97,14 +105,14 @@ export class Crew {
 
   /** The actor that ran ahead takes the first partition assigned, others get one of their own. */
   #postFor(at: TopicPartition): Post {
-    const idle = this.#posts.find(post => post.partition === null && post.actor?.isRunning === true)
-    if (idle !== undefined) {
-      idle.partition = at
-      return idle
+    const ahead = this.#posts.find(post => post.partition === null && !post.isGivenUp)
+    if (ahead !== undefined) {
+      ahead.partition = at
+      return ahead
     }
-    const post: Post = { queue: new StreamQueue(), opened: new Map(), actor: null, partition: at }
+    const post = newPost(at)
     this.#posts.push(post)
-    this.#man(post)
+    if (!this.#isForfeited) this.#man(post)
     return post
   }
 
@@ -141,7 +149,8 @@ export class Crew {
       if (this.#posts.includes(post)) this.#replace(post)
       return
     }
-    this.#report(actor, 'its function has returned')
+    post.isGivenUp = true
+    this.#report(actor, this.#isForfeited ? 'all actors of the agent are forfeited' : 'its function has returned')
   }
 
   #failed(who: { post: Post; actor: Actor }, failure: { error: unknown; held: readonly InHand[] }): void {
@@ -151,6 +160,7 @@ export class Crew {
     this.counts.failed++
     this.#log(error, held)
     this.#policies.apply(error, held)
+    this.#replacing.delete(who.actor)
     if (this.#isStopping || !this.#posts.includes(who.post)) return
     this.#supervise(who, { error, hadEvent: held.length > 0 })
   }
@@ -168,8 +178,11 @@ export class Crew {
       case 'crashing':
         return this.#host.fail(this.#fatal(failure.error))
       case 'forfeit-one-for-one':
+        who.post.isGivenUp = true
         return this.#report(who.actor, 'it failed and is forfeited')
       case 'forfeit-one-for-all':
+        this.#isForfeited = true
+        who.post.isGivenUp = true
         for (const actor of this.actors) actor.end()
         return this.#report(who.actor, 'it failed and all actors of the agent are forfeited')
       case 'one-for-one':
@@ -177,7 +190,11 @@ export class Crew {
         if (!this.#budget.spend(failure.hadEvent)) return this.#host.fail(this.#spent(failure.error))
         if (strategy === 'one-for-all') this.#replaceOthers()
         // In a turn of its own: an agent that fails at once must not starve the rest.
-        return this.#host.clock.turn(() => this.#replace(who.post))
+        this.restarting++
+        return this.#host.clock.turn(() => {
+          this.restarting--
+          this.#replace(who.post)
+        })
       default:
         strategy satisfies never
     }
@@ -202,7 +219,7 @@ export class Crew {
     const address = returnAddress(columns.headers(held.index))
     if (address === null || !this.#options.requestReaders.isLast(held)) return
     const refusal = columns instanceof TopicColumns ? columns.refusal(held.index) : undefined
-    if (refusal !== undefined) return sendFailure(this.#host, held, { kind: 'error', ...described(refusal) })
+    if (refusal !== undefined) return sendFailure(this.#host, held, { kind: 'error', ...thrown(refusal) })
     const message = `Agent "${this.agent.name}" went on without an answer to request ${address.correlationId}. Yield once for every event that is asked.`
     sendFailure(this.#host, held, { kind: 'no-reply', name: 'NoReplyError', message })
   }
@@ -210,7 +227,7 @@ export class Crew {
   #log(error: unknown, held: readonly InHand[]): void {
     const first = held[0]
     const at = first === undefined ? {} : placeOf(first)
-    this.#host.log.error({ agent: this.agent.name, ...at, error }, `Agent "${this.agent.name}" failed: ${described(error).message}`)
+    this.#host.log.error({ agent: this.agent.name, ...at, error }, `Agent "${this.agent.name}" failed: ${thrown(error).message}`)
     publish(traces.agentFailed, () => ({ agent: this.agent.name, error, ...at }))
   }
 
@@ -223,22 +240,29 @@ export class Crew {
 
   #fatal(cause: unknown): AgentError {
     const { name } = this.agent
-    const why = described(cause)
-    return new AgentError(`Agent "${name}" failed: ${why.name}: ${why.message}. Its supervisor is crashing(): the worker stops.`, {
-      agent: name,
-      cause,
-    })
+    const why = thrown(cause)
+    return new AgentError(
+      `Agent "${name}" failed: ${why.name}: ${why.message}. Its supervisor is crashing(): the worker stops.`,
+      {
+        agent: name,
+        cause,
+      },
+    )
   }
 
   #spent(cause: unknown): RestartBudgetError {
     const { name, settings } = this.agent
     const { restarts, withinMs } = settings.supervision
-    const why = `more than ${restarts} restarts within ${withinMs} ms; the last failure: ${described(cause).message}`
+    const why = `more than ${restarts} restarts within ${formatMs(withinMs)}; the last failure: ${thrown(cause).message}`
     return new RestartBudgetError(`Agent "${name}" has spent its restart budget: ${why}. Fix the agent, or raise restarts.`, {
       agent: name,
       cause,
     })
   }
+}
+
+function newPost(partition: TopicPartition | null): Post {
+  return { queue: new StreamQueue(), opened: new Map(), actor: null, partition, isGivenUp: false }
 }
 
 function placeOf({ lot, index }: Held): { topic: string; partition: number; offset: number } {

@@ -1,9 +1,12 @@
 import { AgentError } from '../errors.js'
-import { sendDeadLetter, type Failure } from '../channel/dead-letters.js'
+import { deadLetterSuffix, sendDeadLetter, sendDeadLetterOf, type Failure } from '../channel/dead-letters.js'
 import type { Host } from '../channel/host.js'
 import type { KnownPolicy } from '../channel/policy.js'
 import { TopicColumns } from '../channel/topic-columns.js'
-import { deadLetterSuffix } from '../channel/dead-letters.js'
+import { AppTopic } from '../channel/topic.js'
+import type { Timer } from '../lib/clock.js'
+import { thrown } from '../lib/thrown.js'
+import type { Topic } from '../stream/contract.js'
 import type { Delivered } from '../stream/delivered.js'
 import type { InHand } from '../stream/hands.js'
 import { sendFailure } from './outlet.js'
@@ -17,6 +20,8 @@ export class ErrorPolicies {
   readonly #policy: KnownPolicy
   /** Failed tries of events that will be tried again. */
   readonly #tries = new WeakMap<Delivered, Map<number, number>>()
+  readonly #waits = new Set<Timer>()
+  #isStopped = false
 
   constructor(agent: string, policy: KnownPolicy, host: Host) {
     this.#agent = agent
@@ -41,6 +46,13 @@ export class ErrorPolicies {
     for (const [lot, { events, tries }] of again) this.#retry(lot, events, tries)
   }
 
+  /** Nothing is tried again by this worker: what waits for it stays unsettled. */
+  stop(): void {
+    this.#isStopped = true
+    for (const timer of this.#waits) timer.cancel()
+    this.#waits.clear()
+  }
+
   #countTry({ lot, index }: InHand): number {
     if (this.#policy.policy !== 'retry') return 1
     const tries = this.#tries.get(lot) ?? new Map<number, number>()
@@ -57,21 +69,25 @@ export class ErrorPolicies {
     const delayMs = Math.min(this.#policy.backoffMs * 2 ** (tries - 1), longestBackoffMs)
     lane.block()
     lane.putBack(events)
-    this.#host.clock.after(delayMs, () => lane.unblock(), 'work')
+    if (this.#isStopped) return
+    const unblock = (): void => {
+      this.#waits.delete(timer)
+      lane.unblock()
+    }
+    const timer = this.#host.clock.after(delayMs, unblock, 'work')
+    this.#waits.add(timer)
   }
 
   #finish(event: InHand, failure: Failure): void {
     const policy = this.#policy.policy === 'retry' ? lastOf(this.#policy) : this.#policy
-    if (!event.isAnswered) sendFailure(this.#host, event, { kind: 'error', ...described(failure.error) })
+    if (!event.isAnswered) sendFailure(this.#host, event, { kind: 'error', ...thrown(failure.error) })
     switch (policy.policy) {
       case 'crash':
         event.lot.giveBack()
         this.#host.fail(this.#fatal(event, failure.error))
         return
       case 'dead-letter':
-        this.#bury(event, { failure, to: policy.topic?.name })
-        event.lot.settle(event.index)
-        return
+        return this.#bury(event, { failure, to: policy.topic })
       case 'skip':
         event.lot.settle(event.index)
         return
@@ -80,31 +96,36 @@ export class ErrorPolicies {
     }
   }
 
-  #bury(event: InHand, grave: { failure: Failure; to: string | undefined }): void {
-    const { columns } = event.lot
-    if (columns instanceof TopicColumns) {
-      sendDeadLetter(this.#host, { batch: columns.batch, index: event.index, to: grave.to }, grave.failure)
-      return
+  #bury(event: InHand, grave: { failure: Failure; to: Topic<unknown, unknown> | undefined }): void {
+    const { lot, index } = event
+    const { columns } = lot
+    const { failure, to } = grave
+    try {
+      if (columns instanceof TopicColumns) {
+        sendDeadLetter(this.#host, { batch: columns.batch, index, to: to?.name }, failure)
+      } else {
+        const topic = to instanceof AppTopic ? to : this.#host.topicNamed(columns.topic + deadLetterSuffix)
+        sendDeadLetterOf(this.#host, { columns, index, to: topic }, failure)
+      }
+      lot.settle(index)
+    } catch (error) {
+      lot.giveBack()
+      this.#host.fail(error)
     }
-    const topic = this.#host.topicNamed(grave.to ?? columns.topic + deadLetterSuffix)
-    this.#host.outbox.send(topic.letter(this.#host, columns.open()[event.index], { key: columns.key(event.index) }))
   }
 
   #fatal({ lot, index }: InHand, cause: unknown): AgentError {
     const { topic, partition } = lot.columns
     const at = partition < 0 ? `"${topic}"` : `"${topic}"[${partition}]@${lot.columns.offset(index)}`
-    const { name, message } = described(cause)
-    return new AgentError(`Agent "${this.#agent}" failed on ${at}: ${name}: ${message}. Its onError is crash(): the worker stops.`, {
-      agent: this.#agent,
-      cause,
-    })
+    const { name, message } = thrown(cause)
+    return new AgentError(
+      `Agent "${this.#agent}" failed on ${at}: ${name}: ${message}. Its onError is crash(): the worker stops.`,
+      {
+        agent: this.#agent,
+        cause,
+      },
+    )
   }
-}
-
-/** The name and message of whatever was thrown. */
-export function described(error: unknown): { name: string; message: string } {
-  if (error instanceof Error) return { name: error.name, message: error.message }
-  return { name: 'Error', message: String(error) }
 }
 
 function lastOf(policy: KnownPolicy): Exclude<KnownPolicy, { policy: 'retry' }> {

@@ -1,6 +1,6 @@
 import type { Host } from '../channel/host.js'
 import type { AppTopic } from '../channel/topic.js'
-import type { BodyScope } from '../stream/current-event.js'
+import { enterAs, type BodyScope } from '../stream/current-event.js'
 import { Hands } from '../stream/hands.js'
 import { StreamQueue } from '../stream/queue.js'
 import { EventStream } from '../stream/stream.js'
@@ -39,12 +39,26 @@ function connect(options: HopOptions): StreamQueue {
   const hands = new Hands(body?.onUnanswered)
   host.adopt(hands)
   const reading = { ...source.opened(), hands }
-  void forward(
-    source.readBy(() => reading),
-    hands,
-    options,
-  )
+  const passOn = (): Promise<void> =>
+    forward(
+      source.readBy(() => reading),
+      hands,
+      options,
+    )
+  void (body === null ? passOn() : enterAs(passingOn(body, hands), passOn))
   return queue
+}
+
+/** What passes on for a body has hands of its own: what an operator asks there is theirs. */
+function passingOn(body: BodyScope, hands: Hands): BodyScope {
+  const { host, onUnanswered } = body
+  return {
+    host,
+    onUnanswered,
+    hands,
+    claim: (name, open) => body.claim(name, open),
+    hopFailed: (error, held) => body.hopFailed(error, held),
+  }
 }
 
 /** Runs until the source ends; a failure (an operator before the hop threw) goes to whoever's stream it is. */

@@ -16,7 +16,16 @@ export class Outlet {
   readonly #host: Host
   readonly #hands: Hands
   /** Used again for every message: the outbox copies what it keeps. */
-  readonly #letter: Letter = { topic: '', partition: null, timestamp: 0, key: null, keyStart: 0, keyEnd: 0, value: null, headers: null }
+  readonly #letter: Letter = {
+    topic: '',
+    partition: null,
+    timestamp: 0,
+    key: null,
+    keyStart: 0,
+    keyEnd: 0,
+    value: null,
+    headers: null,
+  }
 
   constructor(agent: AppAgent, host: Host, hands: Hands) {
     this.#agent = agent
@@ -36,23 +45,29 @@ export class Outlet {
     return null
   }
 
-  async #giveRest(sinks: readonly SinkEntry[], first: Promise<unknown>, yielded: { value: unknown; held: Held | null }): Promise<void> {
+  async #giveRest(
+    sinks: readonly SinkEntry[],
+    first: Promise<unknown>,
+    yielded: { value: unknown; held: Held | null },
+  ): Promise<void> {
     await first
     for (const sink of sinks) await this.#give(sink, yielded.value, yielded.held)
   }
 
-  #give({ sink, key }: SinkEntry, value: unknown, held: Held | null): Promise<unknown> | null {
+  #give(entry: SinkEntry, value: unknown, held: Held | null): Promise<unknown> | null {
+    const { sink, key } = entry
     if (typeof sink === 'function') return awaited((sink as (value: unknown) => unknown)(value))
     const target = sink instanceof AppAgent ? sink.source : sink
-    if (target instanceof AppTopic) return this.#toTopic(target, value, { key, held })
+    if (target instanceof AppTopic) return this.#toTopic(target, value, held, key)
     const sinkKey = key !== undefined ? key(value) : held === null ? null : held.lot.columns.key(held.index)
-    if (target instanceof AppChannel) return target.put(value, { key: sinkKey, timestamp: held?.lot.columns.timestamp(held.index) })
+    if (target instanceof AppChannel)
+      return target.put(value, { key: sinkKey, timestamp: held?.lot.columns.timestamp(held.index) })
     return awaited((target as Destination<unknown>).send(value, { key: sinkKey }))
   }
 
   /** Under the event's key and at its time, as Kafka Streams does; the commit waits for it, the agent does not. */
-  #toTopic(topic: AppTopic, value: unknown, from: { key: SinkEntry['key']; held: Held | null }): null {
-    const { key, held } = from
+  // oxlint-disable-next-line max-params -- once per yield: an options object would be made for each
+  #toTopic(topic: AppTopic, value: unknown, held: Held | null, key: SinkEntry['key']): null {
     const columns = held?.lot.columns
     if (key === undefined && held !== null && columns instanceof TopicColumns && columns.keyCodec === topic.keyCodec) {
       const { batch } = columns

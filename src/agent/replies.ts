@@ -1,5 +1,5 @@
 import { AskTimeoutError, ClosedError, OptionError } from '../errors.js'
-import type { Clock, Timer } from '../lib/clock.js'
+import type { Activity, Clock, Timer } from '../lib/clock.js'
 import { formatMs } from '../lib/duration.js'
 import { utf8 } from '../message/codec.js'
 import type { Batch } from '../transport/transport.js'
@@ -41,8 +41,10 @@ export class Replies {
   constructor(options: RepliesOptions) {
     this.#options = options
     this.address = options.address
-    const activity = (): { queued: number; atWork: number; asking: number } => ({ queued: 0, atWork: 0, asking: this.#pending.size })
-    this.#stopWatching = options.clock.watch(activity, () => this.#giveUp(Infinity))
+    this.#stopWatching = options.clock.watch(
+      (): Activity => ({ queued: 0, atWork: 0, asking: this.#pending.size, nextDeadline: this.#nextDeadline }),
+      untilMs => this.#giveUp(untilMs),
+    )
   }
 
   get isReady(): boolean {
@@ -112,8 +114,14 @@ export class Replies {
     }
   }
 
+  get #nextDeadline(): number {
+    let next = Infinity
+    for (const { deadline } of this.#pending.values()) next = Math.min(next, deadline)
+    return next
+  }
+
   #giveUp(until: number): void {
-    const due = [...this.#pending.values()].filter(pending => pending.deadline <= until || until === Infinity)
+    const due = [...this.#pending.values()].filter(({ deadline }) => deadline <= until)
     for (const pending of due) {
       this.forget(pending.correlationId)
       pending.failed(this.#timeout(pending))
@@ -140,8 +148,7 @@ export class Replies {
     this.#timer = null
     this.#timerAt = Infinity
     this.#giveUp(this.#options.clock.now())
-    let next = Infinity
-    for (const { deadline } of this.#pending.values()) next = Math.min(next, deadline)
+    const next = this.#nextDeadline
     if (next < Infinity) this.#wakeAt(next)
   }
 

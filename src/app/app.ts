@@ -137,7 +137,12 @@ export class App implements AsyncDisposable {
   timer(name: string, options: { every: Duration; onLeader?: boolean }, run: Run): void {
     const intervalMs = toMs(options.every, `timer "${name}": every`)
     if (intervalMs < 1) throw new OptionError(`timer "${name}": every must be at least 1 ms.`, { option: 'every' })
-    this.#declared.add(this.#declared.timers, 'timer', { name, onLeader: options.onLeader ?? false, run, next: every(intervalMs) })
+    this.#declared.add(this.#declared.timers, 'timer', {
+      name,
+      onLeader: options.onLeader ?? false,
+      run,
+      next: every(intervalMs),
+    })
   }
 
   /** Runs at the calendar times of a cron pattern, in `timezone` (UTC). Across a change to summer time nothing runs twice. */
@@ -224,7 +229,8 @@ export class App implements AsyncDisposable {
   }
 
   #agent(name: string, options: AgentDeclaration, run: AgentFunction): AppAgent {
-    if (typeof run !== 'function') throw new OptionError(`Agent "${name}" needs a function of its stream as third argument.`, { option: 'process' })
+    if (typeof run !== 'function')
+      throw new OptionError(`Agent "${name}" needs a function of its stream as third argument.`, { option: 'process' })
     const settings = agentSettings(name, options)
     const { topic, value, key } = options
     if (topic !== undefined && !(topic instanceof AppTopic) && !(topic instanceof AppChannel)) {

@@ -1,5 +1,5 @@
 import type { AppAgent } from '../agent/agent.js'
-import { AppTopic } from '../channel/topic.js'
+import type { AppTopic } from '../channel/topic.js'
 import { AppChannel } from '../channel/channel.js'
 import { DeclarationError, DuplicateNameError } from '../errors.js'
 import { toMs, type Duration } from '../lib/duration.js'
@@ -28,7 +28,8 @@ export class Declarations {
   /** Throws `DuplicateNameError`: `what` names the kind. */
   add<Declared extends { readonly name: string }>(kind: Map<string, Declared>, what: string, declared: Declared): Declared {
     const { name } = declared
-    if (kind.has(name)) throw new DuplicateNameError(`There is a ${what} "${name}" already. Give one of them another name.`, { duplicate: name })
+    if (kind.has(name))
+      throw new DuplicateNameError(`There is a ${what} "${name}" already. Give one of them another name.`, { duplicate: name })
     kind.set(name, declared)
     return declared
   }

@@ -90,7 +90,12 @@ function describeAgent(agent: AppAgent, runtime: Runtime): AgentDescription {
 
 function describeCommand({ name, help, arguments: words, options, run }: CommandDeclaration): CommandDescription {
   const describe = (all: CommandDeclaration['options']): ArgumentDescription[] =>
-    Object.entries(all).map(([each, made]) => ({ name: each, kind: kindOf(made), help: made.help, parse: text => made.parse(text) }))
+    Object.entries(all).map(([each, made]) => ({
+      name: each,
+      kind: kindOf(made),
+      help: made.help,
+      parse: text => made.parse(text),
+    }))
   return { name, help, arguments: describe(words), options: describe(options), run }
 }
 

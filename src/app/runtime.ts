@@ -195,7 +195,7 @@ export class Runtime {
       clientId: `${this.#appId}-${isSimulated ? this.#started++ : uuid(random)}`,
       clock: this.#world.clock ?? systemClock,
       random,
-      log: this.#world.logger ?? this.#settings.logger ?? this.#log,
+      log: this.#settings.logger ?? this.#world.logger ?? this.#log,
       checksRoundTrips: isSimulated,
       isScoped: isSimulated,
     }

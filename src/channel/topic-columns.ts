@@ -31,6 +31,7 @@ export class TopicColumns implements Columns {
   readonly #batch: Batch
   readonly #reading: TopicReading
   #values: unknown[] | null = null
+  #readers = 0
   #keys: unknown[] | null = null
   #timestamps: Float64Array
   #refusals: Map<number, DecodeError> | null = null
@@ -66,6 +67,15 @@ export class TopicColumns implements Columns {
   /** Keys of topics with the same codec have the same bytes. */
   get keyCodec(): Codec | undefined {
     return this.#reading.keyCodec
+  }
+
+  /** One more stream gets the batch. */
+  retain(): void {
+    this.#readers++
+  }
+
+  release(): void {
+    if (--this.#readers === 0) this.#values = []
   }
 
   open(): readonly unknown[] {

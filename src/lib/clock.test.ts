@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
-import { type Clock, nextTurn, sleep, systemClock, type TimerKind } from './clock.js'
+import { virtualClock } from '../testing/virtual-clock.js'
+import { type Clock, nextTurn, sleep, systemClock, type TimerKind, waitAtMost } from './clock.js'
 import { Deferred } from './deferred.js'
 
 /** A clock whose single timer is rung by hand. */
@@ -108,4 +109,32 @@ test('a sleep with a signal that has aborted sets no timer', async () => {
 test('watching the system clock does nothing, and neither does stopping', () => {
   const stop = systemClock.watch(() => expect.unreachable('the system clock never asks'))
   expect(stop()).toBeUndefined()
+})
+
+test('what is done in time is waited for, and leaves no timer behind', async () => {
+  const clock = virtualClock()
+  const done = new Deferred<void>()
+  const waiting = waitAtMost(clock, 1000, done.promise)
+  await clock.advance(999)
+  done.resolve()
+  expect(await waiting).toBe(true)
+  expect(await waitAtMost(clock, 0, Promise.resolve())).toBe(true)
+})
+
+test('what takes longer is given up', async () => {
+  const clock = virtualClock()
+  const waiting = waitAtMost(clock, 1000, new Promise(() => undefined))
+  await clock.advance(1000)
+  expect(await waiting).toBe(false)
+})
+
+test('a failure is passed on; one that comes too late is nobody’s', async () => {
+  const clock = virtualClock()
+  await expect(waitAtMost(clock, 1000, Promise.reject(new RangeError('broken')))).rejects.toThrow('broken')
+  const late = new Deferred<void>()
+  const waiting = waitAtMost(clock, 10, late.promise)
+  await clock.advance(10)
+  expect(await waiting).toBe(false)
+  late.reject(new RangeError('late'))
+  await clock.settled()
 })

@@ -14,6 +14,8 @@ export interface Activity {
   readonly queued: number
   readonly atWork: number
   readonly asking: number
+  /** When the first of what is asked is given up anyway, in milliseconds since 1970. */
+  readonly nextDeadline?: number
 }
 
 export interface Clock {
@@ -27,9 +29,9 @@ export interface Clock {
   turn(run: () => void): void
   /**
    * Registers what a component has going on and returns a function that stops watching; only a virtual clock looks. It calls
-   * `giveUp` when nothing is left that could answer what the component asks for.
+   * `giveUp` when nothing is left that could answer: what has a deadline up to the one given is over, as if its time were.
    */
-  watch(probe: () => Activity, giveUp?: () => void): () => void
+  watch(probe: () => Activity, giveUp?: (untilMs: number) => void): () => void
 }
 
 /** The clock of this machine. */
@@ -59,6 +61,17 @@ export function sleep(clock: Clock, ms: number, options: { kind: TimerKind; sign
     const timer = clock.after(ms, wake, kind)
     signal?.addEventListener('abort', wake)
   })
+}
+
+/** Waits for `done`, but no longer than `ms` milliseconds; resolves to whether it was done in time. Rejects as `done` does. */
+export async function waitAtMost(clock: Clock, ms: number, done: Promise<unknown>): Promise<boolean> {
+  const over = new AbortController()
+  const late = sleep(clock, ms, { kind: 'background', signal: over.signal }).then(() => false)
+  try {
+    return await Promise.race([done.then(() => true), late])
+  } finally {
+    over.abort()
+  }
 }
 
 /** Node runs a longer delay at once. */

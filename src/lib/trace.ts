@@ -2,7 +2,10 @@ import { channel, type Channel } from 'node:diagnostics_channel'
 
 /** What can be listened to with `node:diagnostics_channel`; nobody listening costs nothing. */
 export const traces: Readonly<
-  Record<'rebalanced' | 'agentFailed' | 'actorEnded' | 'decodeFailed' | 'actorRestarted' | 'committed' | 'lateTick' | 'channelSent', Channel>
+  Record<
+    'rebalanced' | 'agentFailed' | 'actorEnded' | 'decodeFailed' | 'actorRestarted' | 'committed' | 'lateTick' | 'channelSent',
+    Channel
+  >
 > = {
   rebalanced: channel('faust:rebalanced'),
   agentFailed: channel('faust:agent-failed'),

@@ -9,7 +9,7 @@ export type Input<S extends Schema> = StandardSchemaV1.InferInput<S>
 /** What a schema makes of it: the type of a value. */
 export type Output<S extends Schema> = StandardSchemaV1.InferOutput<S>
 
-export type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [name: string]: Json }
+type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [name: string]: Json }
 
 /** What JSON leaves of a type. */
 export type JsonImage<T> = unknown extends T

@@ -7,7 +7,6 @@ function bodyOf(host: string): BodyScope {
   return {
     host,
     hands: new Hands(),
-    asking: 0,
     onUnanswered: null,
     claim: (_name, open) => open(),
     hopFailed: () => Promise.resolve(),

@@ -8,8 +8,6 @@ export interface BodyScope {
   /** The host (a worker) that it runs in. */
   readonly host: unknown
   readonly hands: Hands
-  /** Asks of its own that it waits for. */
-  asking: number
   /** Hears of a request that an operator before a hop has dropped. */
   readonly onUnanswered: ((held: Held) => void) | null
   /** The queue that this body opened under that name, also in an earlier run of it. */
@@ -41,6 +39,11 @@ export function enterBody<Result>(body: BodyScope, isScoped: boolean, run: () =>
   } finally {
     starting = before
   }
+}
+
+/** Runs something as another body, which is known for as long as the current one would be. */
+export function enterAs<Result>(body: BodyScope, run: () => Result): Result {
+  return enterBody(body, storage?.getStore() !== undefined, run)
 }
 
 /** Runs something on nobody's behalf, whoever happens to call. */

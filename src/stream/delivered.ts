@@ -15,6 +15,8 @@ export interface Columns {
   readonly bytes: number
   /** Decodes the values, the first time; the same array for every stream that shares the columns. */
   open(): readonly unknown[]
+  /** One stream is done with all of the values: when the last is, they need not be kept. */
+  release?(): void
   /** Whether some value of the opened columns is a promise, `unreadable` or `halting`. */
   readonly isOdd: boolean
   /** Whether any event has headers: nobody looks otherwise. */
@@ -79,6 +81,7 @@ export class Delivered {
     if (index === this.#low && this.#bits === null) this.#low++
     else if (!this.#mark(index)) return
     this.#left--
+    if (this.#left === 0) this.#finish()
     if (this.tenure.settled !== null) this.tenure.settled()
   }
 
@@ -109,6 +112,12 @@ export class Delivered {
   /** Offset of the lowest unsettled event. */
   get lowestOffset(): number {
     return this.columns.offset(this.#low)
+  }
+
+  /** The ledger may keep the lot for longer than its values are worth. */
+  #finish(): void {
+    this.values = []
+    this.columns.release?.()
   }
 
   #mark(index: number): boolean {

@@ -32,6 +32,8 @@ export interface Grip {
  */
 export class Hands {
   isEnded = false
+  /** Asks that whoever reads here waits for: meanwhile it is not at work. */
+  asking = 0
   /** How many operators wait for the clock. */
   clockWaits = 0
   /** Whether a loop was ever started. */
@@ -100,7 +102,7 @@ export class Hands {
   }
 
   get isAtWork(): boolean {
-    return this.count > 0 && this.clockWaits === 0 && !this.#grips.some(grip => grip.isWaiting)
+    return this.count > 0 && this.asking === 0 && this.clockWaits === 0 && !this.#grips.some(grip => grip.isWaiting)
   }
 
   /** Whether a loop works on something: what one was left with is nobody's work where no body goes on. */

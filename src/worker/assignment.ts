@@ -159,9 +159,9 @@ export class Assignment {
     const { clock, log } = this.#options.host
     clock.turn(() => {
       this.#isResubscribing = false
-      this.#subscribeAnew().catch((error: unknown) =>
-        log.warn({ error }, 'The subscription could not be renewed; the old one stays'),
-      )
+      this.#subscribeAnew().catch((error: unknown) => {
+        if (!this.#isStopped) log.warn({ error }, 'The subscription could not be renewed; the old one stays')
+      })
     })
   }
 

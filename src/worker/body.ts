@@ -5,7 +5,6 @@ import type { StreamQueue } from '../stream/queue.js'
 
 /** The body of a task: it may open streams, and what they have in hand is the task's. */
 export class TaskBody implements BodyScope {
-  asking = 0
   readonly host: Host
   readonly name: string
   readonly hands: Hands = new Hands()

@@ -122,6 +122,7 @@ export class Partition implements Tenure {
   #columns(shared: Map<HostTopic, TopicColumns>, topic: HostTopic, batch: Batch): TopicColumns {
     const columns = shared.get(topic) ?? topic.columns(this.#options.host, batch)
     shared.set(topic, columns)
+    columns.retain()
     return columns
   }
 

@@ -183,11 +183,10 @@ export class Worker implements Host {
       ...[...this.#ticks].map(({ name, hands }) => ({ who: `timer "${name}"`, inHand: hands.peek() })),
       ...[...this.#adopted].map(hands => ({ who: 'a stream outside any agent', inHand: hands.peek() })),
     ]
-    const named = holders.flatMap(({ who, inHand }) =>
-      inHand
-        .filter(({ lot }) => lot.tenure === partition)
-        .map(({ lot, index }) => `${who} still works on "${topic}"[${number}]@${lot.columns.offset(index)}`),
-    )
+    const named = holders.flatMap(({ who, inHand }) => {
+      const held = inHand.filter(({ lot }) => lot.tenure === partition).map(({ lot, index }) => lot.columns.offset(index))
+      return held.length > 0 ? `${who} still works on "${topic}"[${number}]@${held.sort((one, two) => one - two).join(',')}` : []
+    })
     return [...new Set(named)]
   }
 
@@ -225,9 +224,9 @@ export class Worker implements Host {
 
   #activity(): Activity {
     const bodies = [...this.crews.flatMap(({ actors }) => actors), ...this.#tasks.bodies]
-    const atWork = bodies.filter(({ hands, asking }) => hands.isAtWork && asking === 0).length
+    const atWork = bodies.filter(({ hands }) => hands.isAtWork).length
     const loops = [...this.#adopted].filter(hands => hands.isLooping).length
-    const ticks = [...this.#ticks].filter(({ asking }) => asking === 0).length
+    const ticks = [...this.#ticks].filter(({ hands }) => hands.asking === 0).length
     const restarting = this.crews.reduce((sum, crew) => sum + crew.restarting, 0)
     return { queued: ticks + restarting, atWork: atWork + loops, asking: 0 }
   }
