@@ -1,7 +1,7 @@
 // Resident memory of a worker that has nothing to do, beside a Node that does nothing. Linux only.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { alternate, median, print } from './measure.js'
-import { brokerName, withProgram, workerOf, type Program } from './worker-process.js'
+import { alternate, median, print } from './parts/measure.js'
+import { brokerName, withProgram, workerOf, type Program } from './parts/worker-process.js'
 
 interface MemoryRow {
   readonly variant: string

@@ -1,6 +1,6 @@
 // From the command line to the first event, against a Node that does nothing. `--broker embedded:./.faust` for another broker.
-import { alternate, median, print } from './measure.js'
-import { brokerName, withProgram, workerOf } from './worker-process.js'
+import { alternate, median, print } from './parts/measure.js'
+import { brokerName, withProgram, workerOf } from './parts/worker-process.js'
 
 interface StartRow {
   readonly variant: string

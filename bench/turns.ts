@@ -1,6 +1,6 @@
 // How long a full queue holds the event loop: the gaps between turns while the river works through a backlog.
 import { createHistogram } from 'node:perf_hooks'
-import { run } from './stateless-river.js'
+import { run } from './parts/stateless-river.js'
 
 const events = 1_000_000
 const rounds = 5

@@ -1,7 +1,7 @@
 // What types cost: 200 topics and agents in one program against 100, in instantiations as the compiler counts them.
 import { join } from 'node:path'
 import { compile, root } from '../test/types/compile.js'
-import { print } from './measure.js'
+import { print } from './parts/measure.js'
 
 interface Cost {
   readonly pairs: number

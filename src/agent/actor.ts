@@ -8,6 +8,7 @@ import type { Held } from '../stream/lane.js'
 import type { StreamQueue } from '../stream/queue.js'
 import { EventStream } from '../stream/stream.js'
 import type { AppAgent } from './agent.js'
+import { isCancellation } from './error-policy.js'
 import { Outlet } from './outlet.js'
 
 export interface ActorOptions {
@@ -21,9 +22,16 @@ export interface ActorOptions {
   /** An event with headers settled without an answer. */
   readonly onUnanswered: (held: Held) => void
   readonly onEnded: (actor: Actor) => void
-  /** `held` is what it had in hand. */
-  readonly onFailed: (actor: Actor, failure: { error: unknown; held: readonly InHand[] }) => void
+  readonly onFailed: (actor: Actor, failure: ActorFailure) => void
   readonly hopFailed: BodyScope['hopFailed']
+}
+
+export interface ActorFailure {
+  readonly error: unknown
+  /** What it had in hand. */
+  readonly held: readonly InHand[]
+  /** Whether it was told to end, and its work was broken off because of that (`stream.signal`). */
+  readonly isCancelled: boolean
 }
 
 /** One running instance of an agent: drives the user's function and knows which events are in hand. */
@@ -150,11 +158,17 @@ export class Actor implements BodyScope {
   #fail(error: unknown): void {
     if (!this.isRunning) return
     this.isRunning = false
+    const isCancelled = this.hands.isEnded && isCancellation(error, this.hands.signal)
     const held = this.hands.take()
     // Another loop of the same body must not go on beside the actor that takes over.
     this.hands.end()
     this.#over.resolve()
-    this.#options.onFailed(this, { error, held })
+    try {
+      this.#options.onFailed(this, { error, held, isCancelled })
+    } catch (unhandled) {
+      // Nobody else would hear of it.
+      this.host.fail(unhandled)
+    }
   }
 }
 

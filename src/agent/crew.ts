@@ -9,9 +9,9 @@ import type { InHand } from '../stream/hands.js'
 import type { Held } from '../stream/lane.js'
 import { StreamQueue } from '../stream/queue.js'
 import type { TopicPartition } from '../transport/transport.js'
-import { Actor } from './actor.js'
+import { Actor, type ActorFailure } from './actor.js'
 import type { AppAgent } from './agent.js'
-import { ErrorPolicies } from './error-policy.js'
+import { ErrorPolicies, isCancellation } from './error-policy.js'
 import { sendFailure } from './outlet.js'
 import { returnAddress } from './protocol.js'
 import type { RequestReaders } from './request-readers.js'
@@ -75,10 +75,9 @@ export class Crew {
   stop(): void {
     this.#isStopping = true
     this.#policies.stop()
-    for (const { actor, queue, opened } of this.#posts) {
-      actor?.end()
-      queue.close()
-      for (const other of opened.values()) other.close()
+    for (const post of this.#posts) {
+      post.actor?.end()
+      close(post)
     }
   }
 
@@ -98,9 +97,10 @@ export class Crew {
 
   #subscribe(isIsolated: boolean, queue: StreamQueue): void {
     const { source } = this.agent
+    const changes = { leaving: (at: TopicPartition) => this.#leaving(at), gone: (at: TopicPartition) => this.#leave(at) }
     if (!(source instanceof AppTopic)) this.#host.inbox(source).subscribe(queue)
     else if (!isIsolated) this.#host.subscribe({ topic: source, queueFor: () => queue })
-    else this.#host.subscribe({ topic: source, queueFor: at => this.#postFor(at).queue, gone: at => this.#leave(at) })
+    else this.#host.subscribe({ topic: source, queueFor: at => this.#postFor(at).queue, ...changes })
   }
 
   /** The actor that ran ahead takes the first partition assigned, others get one of their own. */
@@ -111,19 +111,34 @@ export class Crew {
       return ahead
     }
     const post = newPost(at)
+    if (this.#isStopping || this.#isForfeited) {
+      post.queue.close()
+      return post
+    }
     this.#posts.push(post)
-    if (!this.#isForfeited) this.#man(post)
+    this.#man(post)
     return post
   }
 
+  /** What is in hand of the partition is waited for: whoever works on it hears of that first. */
+  #leaving(at: TopicPartition): void {
+    for (const post of this.#postsOf(at)) {
+      post.isGivenUp = true
+      if (post.actor?.isRunning === true) this.#replacing.add(post.actor)
+      post.actor?.end()
+    }
+  }
+
   #leave(at: TopicPartition): void {
-    const index = this.#posts.findIndex(({ partition }) => partition?.topic === at.topic && partition.partition === at.partition)
-    const [post] = index < 0 ? [] : this.#posts.splice(index, 1)
-    if (post === undefined) return
-    if (post.actor !== null) this.#replacing.add(post.actor)
-    post.actor?.end()
-    post.queue.close()
-    for (const other of post.opened.values()) other.close()
+    this.#leaving(at)
+    for (const post of this.#postsOf(at)) {
+      this.#posts.splice(this.#posts.indexOf(post), 1)
+      close(post)
+    }
+  }
+
+  #postsOf(at: TopicPartition): readonly Post[] {
+    return this.#posts.filter(({ partition }) => partition?.topic === at.topic && partition.partition === at.partition)
   }
 
   #man(post: Post): void {
@@ -143,20 +158,31 @@ export class Crew {
     actor.start()
   }
 
+  /** Once nobody is left to read its queue, other readers of the topic go on without. */
+  #giveUp(post: Post, why: string): void {
+    post.isGivenUp = true
+    this.#report(post.queue.queued, why)
+    if (this.#posts.every(({ queue, isGivenUp }) => isGivenUp || queue !== post.queue)) close(post)
+  }
+
   #ended(post: Post, actor: Actor): void {
     if (this.#isStopping) return
     if (this.#replacing.delete(actor)) {
       if (this.#posts.includes(post)) this.#replace(post)
       return
     }
-    post.isGivenUp = true
-    this.#report(actor, this.#isForfeited ? 'all actors of the agent are forfeited' : 'its function has returned')
+    this.#giveUp(post, this.#isForfeited ? 'all actors of the agent are forfeited' : 'its function has returned')
   }
 
-  #failed(who: { post: Post; actor: Actor }, failure: { error: unknown; held: readonly InHand[] }): void {
-    const { error, held } = failure
+  #failed(who: { post: Post; actor: Actor }, failure: ActorFailure): void {
+    const { error, held, isCancelled } = failure
     // It was told to end, and what it does on its way out concerns no event.
     if (error instanceof ClosedError && who.actor.hands.isEnded && held.length === 0) return this.#ended(who.post, who.actor)
+    if (isCancelled) {
+      this.#cancelled(error, held)
+      who.post.queue.wake()
+      return this.#ended(who.post, who.actor)
+    }
     this.counts.failed++
     this.#log(error, held)
     this.#policies.apply(error, held)
@@ -165,7 +191,14 @@ export class Crew {
     this.#supervise(who, { error, hadEvent: held.length > 0 })
   }
 
+  #cancelled(error: unknown, held: readonly InHand[]): void {
+    this.#policies.putBack(held)
+    const message = `Agent "${this.agent.name}" broke off what it was working on: it comes again`
+    this.#host.log.debug({ agent: this.agent.name, error }, message)
+  }
+
   async #hopFailed(error: unknown, held: readonly InHand[]): Promise<void> {
+    if (this.#isStopping && isCancellation(error)) return this.#cancelled(error, held)
     this.counts.failed++
     this.#log(error, held)
     this.#policies.apply(error, held)
@@ -178,13 +211,11 @@ export class Crew {
       case 'crashing':
         return this.#host.fail(this.#fatal(failure.error))
       case 'forfeit-one-for-one':
-        who.post.isGivenUp = true
-        return this.#report(who.actor, 'it failed and is forfeited')
+        return this.#giveUp(who.post, 'it failed and is forfeited')
       case 'forfeit-one-for-all':
         this.#isForfeited = true
-        who.post.isGivenUp = true
         for (const actor of this.actors) actor.end()
-        return this.#report(who.actor, 'it failed and all actors of the agent are forfeited')
+        return this.#giveUp(who.post, 'it failed and all actors of the agent are forfeited')
       case 'one-for-one':
       case 'one-for-all':
         if (!this.#budget.spend(failure.hadEvent)) return this.#host.fail(this.#spent(failure.error))
@@ -208,7 +239,7 @@ export class Crew {
   }
 
   #replace(post: Post): void {
-    if (this.#isStopping || !this.#posts.includes(post) || post.queue.isClosed) return
+    if (this.#isStopping || !this.#posts.includes(post) || post.isGivenUp || post.queue.isClosed) return
     this.counts.restarted++
     publish(traces.actorRestarted, () => ({ agent: this.agent.name }))
     this.#man(post)
@@ -231,38 +262,35 @@ export class Crew {
     publish(traces.agentFailed, () => ({ agent: this.agent.name, error, ...at }))
   }
 
-  #report(actor: Actor, why: string): void {
-    const left = actor.queue.queued
+  #report(queued: number, why: string): void {
     const message = `An actor of agent "${this.agent.name}" has ended: ${why}. It is not restarted; what it has not settled stays uncommitted.`
-    this.#host.log.warn({ agent: this.agent.name, queued: left }, message)
+    this.#host.log.warn({ agent: this.agent.name, queued }, message)
     publish(traces.actorEnded, () => ({ agent: this.agent.name, why }))
   }
 
   #fatal(cause: unknown): AgentError {
     const { name } = this.agent
     const why = thrown(cause)
-    return new AgentError(
-      `Agent "${name}" failed: ${why.name}: ${why.message}. Its supervisor is crashing(): the worker stops.`,
-      {
-        agent: name,
-        cause,
-      },
-    )
+    const message = `Agent "${name}" failed: ${why.name}: ${why.message}. Its supervisor is crashing(): the worker stops.`
+    return new AgentError(message, { agent: name, cause })
   }
 
   #spent(cause: unknown): RestartBudgetError {
     const { name, settings } = this.agent
     const { restarts, withinMs } = settings.supervision
     const why = `more than ${restarts} restarts within ${formatMs(withinMs)}; the last failure: ${thrown(cause).message}`
-    return new RestartBudgetError(`Agent "${name}" has spent its restart budget: ${why}. Fix the agent, or raise restarts.`, {
-      agent: name,
-      cause,
-    })
+    const message = `Agent "${name}" has spent its restart budget: ${why}. Fix the agent, or raise restarts.`
+    return new RestartBudgetError(message, { agent: name, cause })
   }
 }
 
 function newPost(partition: TopicPartition | null): Post {
   return { queue: new StreamQueue(), opened: new Map(), actor: null, partition, isGivenUp: false }
+}
+
+function close({ queue, opened }: Post): void {
+  queue.close()
+  for (const other of opened.values()) other.close()
 }
 
 function placeOf({ lot, index }: Held): { topic: string; partition: number; offset: number } {

@@ -1,4 +1,4 @@
-import { AgentError } from '../errors.js'
+import { AgentError, ClosedError } from '../errors.js'
 import { deadLetterSuffix, sendDeadLetter, sendDeadLetterOf, type Failure } from '../channel/dead-letters.js'
 import type { Host } from '../channel/host.js'
 import type { KnownPolicy } from '../channel/policy.js'
@@ -46,6 +46,11 @@ export class ErrorPolicies {
     for (const [lot, { events, tries }] of again) this.#retry(lot, events, tries)
   }
 
+  /** Work on them was broken off by no fault of theirs: they come again, here or elsewhere. */
+  putBack(held: readonly InHand[]): void {
+    for (const event of held) event.lot.returns?.putBack([event])
+  }
+
   /** Nothing is tried again by this worker: what waits for it stays unsettled. */
   stop(): void {
     this.#isStopped = true
@@ -83,7 +88,7 @@ export class ErrorPolicies {
     if (!event.isAnswered) sendFailure(this.#host, event, { kind: 'error', ...thrown(failure.error) })
     switch (policy.policy) {
       case 'crash':
-        event.lot.giveBack()
+        event.lot.giveBack(event.index)
         this.#host.fail(this.#fatal(event, failure.error))
         return
       case 'dead-letter':
@@ -109,7 +114,7 @@ export class ErrorPolicies {
       }
       lot.settle(index)
     } catch (error) {
-      lot.giveBack()
+      lot.giveBack(index)
       this.#host.fail(error)
     }
   }
@@ -126,6 +131,12 @@ export class ErrorPolicies {
       },
     )
   }
+}
+
+/** Whether that is how work ends that a stop breaks off; libraries throw an error of their own instead of the signal's reason. */
+export function isCancellation(error: unknown, signal?: AbortSignal): boolean {
+  if (signal?.aborted === true && error === signal.reason) return true
+  return error instanceof ClosedError || (error instanceof Error && error.name === 'AbortError')
 }
 
 function lastOf(policy: KnownPolicy): Exclude<KnownPolicy, { policy: 'retry' }> {

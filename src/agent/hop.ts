@@ -75,7 +75,10 @@ async function forward(stream: EventStream, hands: Hands, options: HopOptions): 
       return
     } catch (error) {
       const held = hands.take()
-      if (body === null) return host.fail(error)
+      if (body === null) {
+        for (const { lot, index } of held) lot.giveBack(index)
+        return host.fail(error)
+      }
       await body.hopFailed(error, held)
     }
   }

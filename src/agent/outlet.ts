@@ -3,10 +3,12 @@ import type { Host } from '../channel/host.js'
 import type { Letter } from '../channel/outbox.js'
 import { TopicColumns } from '../channel/topic-columns.js'
 import { AppTopic } from '../channel/topic.js'
+import { thrown } from '../lib/thrown.js'
 import { awaited } from '../stream/awaited.js'
 import type { Destination } from '../stream/contract.js'
 import type { Hands, InHand } from '../stream/hands.js'
 import type { Held } from '../stream/lane.js'
+import { offer } from '../stream/offer.js'
 import { AppAgent, type SinkEntry } from './agent.js'
 import { correlationHeader, encodeReply, returnAddress, type RemoteFailure, type ReturnAddress } from './protocol.js'
 
@@ -61,7 +63,7 @@ export class Outlet {
     if (target instanceof AppTopic) return this.#toTopic(target, value, held, key)
     const sinkKey = key !== undefined ? key(value) : held === null ? null : held.lot.columns.key(held.index)
     if (target instanceof AppChannel)
-      return target.put(value, { key: sinkKey, timestamp: held?.lot.columns.timestamp(held.index) })
+      return target[offer](value, { key: sinkKey, timestamp: held?.lot.columns.timestamp(held.index) })
     return awaited((target as Destination<unknown>).send(value, { key: sinkKey }))
   }
 
@@ -100,7 +102,13 @@ export function sendFailure(host: Host, held: Held, error: RemoteFailure): void 
   if (!held.lot.columns.hasHeaders) return
   const address = returnAddress(held.lot.columns.headers(held.index))
   if (address === null || !address.takesErrors) return
-  sendReply(host, held, { address, value: null, error })
+  try {
+    sendReply(host, held, { address, value: null, error })
+  } catch (unsendable) {
+    // Such as a key that JSON has no way to write: whoever asks runs into the timeout.
+    const { topic, correlationId } = address
+    host.log.warn({ topic, correlationId, error: unsendable }, `Cannot say why there is no answer: ${thrown(unsendable).message}`)
+  }
 }
 
 function sendReply(host: Host, held: Held, reply: { address: ReturnAddress; value: unknown; error: RemoteFailure | null }): void {

@@ -145,7 +145,10 @@ export class App implements AsyncDisposable {
     })
   }
 
-  /** Runs at the calendar times of a cron pattern, in `timezone` (UTC). Across a change to summer time nothing runs twice. */
+  /**
+   * Runs at the calendar times of a cron pattern, in `timezone` (UTC). A single time of day comes once also on days when the
+   * clocks change; patterns with several follow the clocks.
+   */
   crontab(name: string, options: { at: string; timezone?: string; onLeader?: boolean }, run: Run): void {
     const next = atTimes(options.at, options.timezone, name)
     this.#declared.add(this.#declared.timers, 'timer', { name, onLeader: options.onLeader ?? false, run, next })

@@ -1,8 +1,9 @@
 import { OptionError } from '../errors.js'
 import { headersFrom, type Headers } from '../message/record.js'
-import { publish, traces } from '../lib/trace.js'
+import { traces } from '../lib/trace.js'
 import type { Schema } from '../message/schema.js'
 import type { Channel, SendOptions } from '../stream/contract.js'
+import { offer, type Offering } from '../stream/offer.js'
 import type { EventStream } from '../stream/stream.js'
 import type { Home, HostChannel } from './host.js'
 import { openStream } from './open-stream.js'
@@ -14,8 +15,10 @@ export interface ChannelSettings {
   readonly capacity?: number
 }
 
+const sent = Promise.resolve()
+
 /** A declared in-process channel. Values travel by reference: its schema gives them a type and nothing is checked. */
-export class AppChannel implements Channel<unknown, unknown>, HostChannel {
+export class AppChannel implements Channel<unknown, unknown>, HostChannel, Offering {
   readonly name: string
   readonly capacity: number
   readonly #home: Home
@@ -39,10 +42,18 @@ export class AppChannel implements Channel<unknown, unknown>, HostChannel {
 
   /** Like `send`, with headers as bytes. */
   put(value: unknown, options: SendOptions<unknown> = {}, headers: Headers | null = headersFrom(options.headers)): Promise<void> {
+    return this.#offer(value, options, headers) ?? sent
+  }
+
+  [offer](value: unknown, options: SendOptions<unknown>): Promise<void> | null {
+    return this.#offer(value, options, headersFrom(options.headers))
+  }
+
+  #offer(value: unknown, options: SendOptions<unknown>, headers: Headers | null): Promise<void> | null {
     const host = this.#home.host()
     const { key = null, timestamp = host.clock.now() } = options
-    publish(traces.channelSent, () => ({ channel: this, value }))
-    return host.inbox(this).put({ value, key, headers, timestamp })
+    if (traces.channelSent.hasSubscribers) traces.channelSent.publish({ channel: this, value })
+    return host.inbox(this).offer({ value, key, headers, timestamp })
   }
 
   stream(): EventStream {

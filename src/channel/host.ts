@@ -39,6 +39,10 @@ export interface Subscription {
   readonly topic: HostTopic
   /** The queue for a partition that the worker has been assigned. */
   readonly queueFor: (at: TopicPartition) => StreamQueue
+  /** Where one queue gets them all: when it closes the wish is over. */
+  readonly queue?: StreamQueue
+  /** Told when a partition is about to go: nothing more of it is handed out, what is in hand is waited for. */
+  readonly leaving?: (at: TopicPartition) => void
   /** Told when a partition has gone, after its last event. */
   readonly gone?: (at: TopicPartition) => void
 }

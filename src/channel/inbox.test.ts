@@ -156,3 +156,15 @@ test('nothing of it settles once it is closed', async () => {
   loop.lot.settle(0)
   expect(loop.lot.isDone).toBe(false)
 })
+
+test('what there is room for makes no promise; what has to wait does', async () => {
+  const inbox = new Inbox('orders', 1)
+  const { loop } = subscriber(inbox)
+  expect(inbox.offer(item('a'))).toBeNull()
+  const waiting = inbox.offer(item('b'))
+  expect(waiting).toBeInstanceOf(Promise)
+  expect(await take(loop, 2)).toEqual(['a', 'b'])
+  await waiting
+  inbox.close()
+  await expect(inbox.offer(item('c'))).rejects.toThrow('has stopped')
+})

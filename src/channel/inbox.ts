@@ -40,9 +40,14 @@ export class Inbox {
 
   /** Resolves when there is room for it; nobody has to await it. */
   put(item: ChannelItem): Promise<void> {
+    return this.offer(item) ?? sent
+  }
+
+  /** Like `put`; `null` where there was room, so that what need not be waited for costs no promise. */
+  offer(item: ChannelItem): Promise<void> | null {
     if (!this.#isClosed && this.#senders.length === 0 && this.#hasRoom()) {
       this.#deliver(item)
-      return sent
+      return null
     }
     const admitted = new Promise<void>((done, failed) => {
       if (this.#isClosed) failed(this.#closed())

@@ -69,7 +69,7 @@ export class AppTopic implements Topic<unknown, unknown>, HostTopic {
   stream(): EventStream {
     return openStream(this.#home, {
       name: `topic:${this.name}`,
-      connect: (host, queue) => host.subscribe({ topic: this, queueFor: () => queue }),
+      connect: (host, queue) => host.subscribe({ topic: this, queueFor: () => queue, queue }),
     })
   }
 

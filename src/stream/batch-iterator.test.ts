@@ -5,13 +5,13 @@ import { TurnBudget } from '../lib/turn.js'
 import { noHeaders } from '../message/record.js'
 import { VirtualClock } from '../testing/virtual-clock.js'
 import { BatchIterator } from './batch-iterator.js'
-import { Delivered, type Columns, type Tenure } from './delivered.js'
+import { Delivered, halting, type Columns, type Tenure } from './delivered.js'
 import { Hands } from './hands.js'
 import type { Reading } from './intake.js'
 import { EventIterator } from './iterator.js'
 import type { Lane } from './lane.js'
 import { StreamQueue } from './queue.js'
-import { dropped, type Stage } from './stage.js'
+import { dropped, givenBack, type Stage } from './stage.js'
 
 function lotOf(values: readonly unknown[], tenure: Tenure): Delivered {
   const columns: Columns = {
@@ -213,6 +213,30 @@ test('what an operator throws comes after what was gathered before it, with its 
     await expect(batches.next()).rejects.toThrow('no')
     expect(settled(lot)).toEqual([true, true, false, false])
     expect(bench.hands.take().map(({ index }) => index)).toEqual([2])
+  }
+})
+
+test('a failure that the body catches leaves its event to the next loop, which settles it as it asks', async () => {
+  const bench = new Bench({ stages: [value => (value === 'bad' ? Promise.reject(new RangeError('no')) : value)] })
+  const lot = bench.push('bad', 'good')
+  await expect(bench.batches(1).next()).rejects.toThrow('no')
+  expect([settled(lot), bench.hands.count]).toEqual([[false, false], 1])
+  expect((await bench.batches(1).next()).value).toEqual(['good'])
+  expect([settled(lot), bench.hands.count]).toEqual([[true, false], 1])
+})
+
+test('whatever an operator makes of an event that was taken from it changes nothing', async () => {
+  for (const made of ['a', dropped, givenBack, halting, 'bad']) {
+    const work = new Deferred<unknown>()
+    const bench = new Bench({ stages: [() => work.promise] })
+    const lot = bench.push('a')
+    const unseen = bench.batches(2).next()
+    await nextTurn(systemClock)
+    expect([bench.hands.take(), bench.queue.queued, lot.returned]).toEqual([[], 1, 1])
+    if (made === 'bad') work.reject(new RangeError('no'))
+    else work.resolve(made)
+    expect((await unseen).done).toBe(true)
+    expect([settled(lot), bench.queue.queued, lot.returned, bench.hands.count]).toEqual([[false], 1, 1, 0])
   }
 })
 

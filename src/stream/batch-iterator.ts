@@ -75,12 +75,12 @@ export class BatchIterator implements AsyncIterableIterator<unknown[]>, Grip {
   take(): InHand[] {
     const held = this.#isGathering ? [] : this.#held
     const unseen = this.#isGathering ? this.#held : []
-    if (this.#coming !== null) unseen.push(this.#place())
-    if (unseen.length > 0) this.#isOver = true
+    if (this.#intake.isComing) unseen.push(this.#place())
+    this.#intake.isComing = false
     this.#empty()
     this.#coming = null
     for (const event of unseen) event.lot.returns?.putBack([event])
-    if (unseen.length > 0) this.#reading.queue.wake()
+    if (unseen.length > 0) this.#over()
     return held
   }
 
@@ -98,6 +98,11 @@ export class BatchIterator implements AsyncIterableIterator<unknown[]>, Grip {
         const wait = this.#take()
         if (wait !== null) await wait
       }
+    } catch (error) {
+      this.#isGathering = false
+      this.#reading.hands.fail(this)
+      this.#over()
+      throw error
     } finally {
       this.#timer?.cancel()
       this.#isGathering = false
@@ -128,6 +133,7 @@ export class BatchIterator implements AsyncIterableIterator<unknown[]>, Grip {
     try {
       return this.#intake.advance()
     } catch (error) {
+      this.#intake.isComing = true
       return Promise.reject(error)
     }
   }
@@ -155,10 +161,12 @@ export class BatchIterator implements AsyncIterableIterator<unknown[]>, Grip {
       // It may have been given back meanwhile.
       if (this.#coming !== coming) return
       this.#coming = null
+      this.#intake.isComing = false
       if (isHere) this.#add()
     } catch (error) {
       if (this.#coming !== coming) return
       this.#coming = null
+      this.#intake.isComing = false
       this.#held.push(this.#place())
       throw error
     }

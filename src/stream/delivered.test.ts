@@ -87,7 +87,7 @@ test('in hand is what has been handed out, is not settled, and is not to be hand
         const first = step === 'hand' ? undefined : inHand.shift()
         if (first === undefined) continue
         if (step === 'settle') lot.settle(first)
-        else lot.giveBack()
+        else lot.giveBack(first)
         expect(lot.inHand).toBe(inHand.length)
       }
       expect(lot.inHand).toBe(inHand.length)

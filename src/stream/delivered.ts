@@ -57,11 +57,11 @@ export class Delivered {
   isOpen = false
   /** How many events have been handed out, as far as its lane has said. */
   handed = 0
-  /** How many handed out events wait to be handed out again. */
-  returned = 0
   #low = 0
   #left: number
   #bits: Uint8Array | null = null
+  /** Handed out and given back, to be handed out again or never. */
+  #away: Set<number> | null = null
 
   constructor(columns: Columns, tenure: Tenure) {
     this.columns = columns
@@ -81,14 +81,26 @@ export class Delivered {
     if (index === this.#low && this.#bits === null) this.#low++
     else if (!this.#mark(index)) return
     this.#left--
+    if (this.#away !== null) this.#away.delete(index)
     if (this.#left === 0) this.#finish()
     if (this.tenure.settled !== null) this.tenure.settled()
   }
 
   /** One event is in nobody's hands any more, without being settled: it is handed out again, or never. */
-  giveBack(): void {
-    this.returned++
+  giveBack(index: number): void {
+    this.#away ??= new Set()
+    this.#away.add(index)
     this.tenure.settled?.()
+  }
+
+  /** It is handed out once more. */
+  takeAgain(index: number): void {
+    this.#away?.delete(index)
+  }
+
+  /** How many handed out events are in nobody's hands, unsettled. */
+  get returned(): number {
+    return this.#away?.size ?? 0
   }
 
   isSettled(index: number): boolean {

@@ -40,6 +40,8 @@ export class Hands {
   hasRead = false
   readonly #grips: Grip[] = []
   #left: InHand[] = []
+  /** What loops failed on, while nobody has caught that yet by starting another: a loop beside them must not settle it. */
+  #failed: InHand[] = []
   #lateLoops = 0
   readonly #ending = new AbortController()
   readonly #onUnanswered: ((held: Held) => void) | null
@@ -55,14 +57,20 @@ export class Hands {
       throw new ClosedError('This stream has ended: nothing comes any more. Let the function return when its loop ends.')
     }
     this.hasRead = true
+    this.#left.push(...this.#failed.splice(0))
     this.#grips.push(grip)
   }
 
   /** The loop is over; what it had in hand still is, until somebody asks for more. */
   leave(grip: Grip): void {
-    const at = this.#grips.indexOf(grip)
-    if (at >= 0) this.#grips.splice(at, 1)
+    this.#remove(grip)
     this.#left.push(...grip.take())
+  }
+
+  /** The loop is over by a failure of its stream: what it had in hand still is, until another loop is started. */
+  fail(grip: Grip): void {
+    this.#remove(grip)
+    this.#failed.push(...grip.take())
   }
 
   get hasLeft(): boolean {
@@ -78,7 +86,7 @@ export class Hands {
 
   /** What earlier loops had in hand stays unsettled, and nobody waits for it. */
   abandonLeft(): void {
-    for (const { lot } of this.#left.splice(0)) lot.giveBack()
+    for (const { lot, index } of this.#takeBehind()) lot.giveBack(index)
   }
 
   /** Its reader has done with it. */
@@ -89,14 +97,14 @@ export class Hands {
 
   /** The only event in hand, if there is exactly one. */
   get current(): InHand | null {
-    if (this.#grips.length === 1 && this.#left.length === 0) return this.#grips[0]?.single ?? null
-    const held = [...this.#grips.flatMap(grip => grip.single ?? []), ...this.#left]
-    const count = this.#grips.reduce((sum, grip) => sum + grip.count, this.#left.length)
+    if (this.#grips.length === 1 && this.#behind === 0) return this.#grips[0]?.single ?? null
+    const held = [...this.#grips.flatMap(grip => grip.single ?? []), ...this.#left, ...this.#failed]
+    const count = this.#grips.reduce((sum, grip) => sum + grip.count, this.#behind)
     return count === 1 ? (held[0] ?? null) : null
   }
 
   get count(): number {
-    let count = this.#left.length
+    let count = this.#behind
     for (const grip of this.#grips) count += grip.count
     return count
   }
@@ -107,19 +115,18 @@ export class Hands {
 
   /** Whether a loop works on something: what one was left with is nobody's work where no body goes on. */
   get isLooping(): boolean {
-    return this.isAtWork && this.count > this.#left.length
+    return this.isAtWork && this.count > this.#behind
   }
 
   /** Everything in hand; it stays there. */
   peek(): readonly Held[] {
-    return [...this.#left, ...this.#grips.flatMap(grip => grip.peek())]
+    return [...this.#left, ...this.#failed, ...this.#grips.flatMap(grip => grip.peek())]
   }
 
   /** Everything in hand, in the order it was handed out; the hands are empty afterwards. */
   take(): InHand[] {
-    const held = [...this.#left, ...this.#grips.flatMap(grip => grip.take())]
-    this.#left = []
-    return held
+    // A loop that has to put something back is over, and goes.
+    return [...this.#takeBehind(), ...[...this.#grips].flatMap(grip => grip.take())]
   }
 
   /** The function has ended: its events are done. */
@@ -137,5 +144,22 @@ export class Hands {
 
   get signal(): AbortSignal {
     return this.#ending.signal
+  }
+
+  /** How many events loops that are over had in hand. */
+  get #behind(): number {
+    return this.#left.length + this.#failed.length
+  }
+
+  #takeBehind(): InHand[] {
+    const behind = [...this.#left, ...this.#failed]
+    this.#left = []
+    this.#failed = []
+    return behind
+  }
+
+  #remove(grip: Grip): void {
+    const at = this.#grips.indexOf(grip)
+    if (at >= 0) this.#grips.splice(at, 1)
   }
 }

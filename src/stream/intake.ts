@@ -27,8 +27,13 @@ export class Intake implements Cursor, Waiter, Place {
   lot!: Delivered
   index = 0
   value: unknown = undefined
-  readonly #reading: Reading
-  readonly #queue: StreamQueue
+  readonly queue: StreamQueue
+  readonly hands: Hands
+  /**
+   * An operator is at work on the event, or its loop has not seen yet what came of that. Whoever puts the event back clears
+   * it: what the operator makes of it is nobody's business then.
+   */
+  isComing = false
   readonly #turn: TurnBudget
   readonly #gate: Gate
   readonly #stages: readonly Stage[] | null
@@ -37,23 +42,23 @@ export class Intake implements Cursor, Waiter, Place {
   #isHalted = false
 
   constructor(reading: Reading) {
-    this.#reading = reading
-    this.#queue = reading.queue
+    this.queue = reading.queue
+    this.hands = reading.hands
     this.#turn = reading.turn
     this.#gate = reading.gate
     this.#stages = reading.stages.length > 0 ? reading.stages : null
   }
 
   get isEnded(): boolean {
-    return this.#reading.hands.isEnded || this.#queue.isClosed
+    return this.hands.isEnded || this.queue.isClosed
   }
 
   /** True: the next event is here. False: not now, see `available`. A promise: an operator is at work on one. */
   advance(): boolean | Promise<boolean> {
     for (;;) {
-      if (this.#isHalted || this.#reading.hands.isEnded) return false
+      if (this.#isHalted || this.hands.isEnded) return false
       this.#hasSpent = !this.#turn.spend()
-      if (this.#hasSpent || this.#gate.isFull || !this.#queue.take(this)) return false
+      if (this.#hasSpent || this.#gate.isFull || !this.queue.take(this)) return false
       const value = this.lot.values[this.index]
       if (this.#stages === null && !this.lot.columns.isOdd) {
         this.value = value
@@ -61,7 +66,10 @@ export class Intake implements Cursor, Waiter, Place {
       }
       if (value === halting) return this.#halt()
       const made = this.#make(value)
-      if (made instanceof Promise) return this.#finish(made)
+      if (made instanceof Promise) {
+        this.isComing = true
+        return this.#finish(made)
+      }
       if (made !== dropped) {
         this.value = made
         return true
@@ -75,10 +83,10 @@ export class Intake implements Cursor, Waiter, Place {
     if (this.isEnded) return Promise.resolve()
     if (this.#hasSpent) return this.#turn.renewed()
     if (this.#gate.isFull) return this.#gate.drained()
-    if (this.#queue.hasEvents && !this.#isHalted) return Promise.resolve()
+    if (this.queue.hasEvents && !this.#isHalted) return Promise.resolve()
     return new Promise(resolve => {
       this.#woken = resolve
-      this.#queue.wait(this)
+      this.queue.wait(this)
     })
   }
 
@@ -86,6 +94,12 @@ export class Intake implements Cursor, Waiter, Place {
     const woken = this.#woken
     this.#woken = null
     woken?.()
+  }
+
+  /** Has the event that is coming handed out to another loop; this one must take nothing any more. */
+  putBack(): void {
+    this.isComing = false
+    this.lot.returns?.putBack([{ lot: this.lot, index: this.index }])
   }
 
   /** Takes nothing any more. */
@@ -97,7 +111,7 @@ export class Intake implements Cursor, Waiter, Place {
   /** Stops waiting. */
   cancel(): void {
     if (this.#woken === null) return
-    this.#queue.cancel(this)
+    this.queue.cancel(this)
     this.wake()
   }
 
@@ -110,11 +124,14 @@ export class Intake implements Cursor, Waiter, Place {
 
   async #finish(making: Promise<unknown>): Promise<boolean> {
     const made = await making
+    if (!this.isComing) return false
     if (made === halting) return this.#halt()
     if (made === givenBack) return this.#giveBack()
     if (made === dropped) {
       this.#drop()
-      return this.advance()
+      const next = this.advance()
+      if (next === false) this.isComing = false
+      return next
     }
     this.value = made
     return true
@@ -123,17 +140,18 @@ export class Intake implements Cursor, Waiter, Place {
   /** The worker is about to stop: this event is in nobody's hands and never settles. */
   #halt(): boolean {
     this.#isHalted = true
-    this.lot.giveBack()
+    this.isComing = false
+    this.lot.giveBack(this.index)
     return false
   }
 
   #giveBack(): boolean {
-    this.lot.returns?.putBack([{ lot: this.lot, index: this.index }])
-    this.#queue.wake()
+    this.putBack()
+    this.queue.wake()
     return false
   }
 
   #drop(): void {
-    this.#reading.hands.settle({ lot: this.lot, index: this.index, isAnswered: false, isManual: false })
+    this.hands.settle({ lot: this.lot, index: this.index, isAnswered: false, isManual: false })
   }
 }

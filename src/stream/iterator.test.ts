@@ -9,7 +9,7 @@ import type { Gate, Reading } from './intake.js'
 import { EventIterator } from './iterator.js'
 import type { Held } from './lane.js'
 import { StreamQueue } from './queue.js'
-import { dropped, type Stage } from './stage.js'
+import { dropped, givenBack, type Stage } from './stage.js'
 
 function lotOf(values: readonly unknown[], headers: Headers = noHeaders): Delivered {
   const columns: Columns = {
@@ -204,7 +204,65 @@ test('what an operator throws is thrown with its event in hand, unanswered and u
     await expect(loop.next()).rejects.toThrow('no')
     expect(settled(lot)).toEqual([true, false, false])
     expect(bench.hands.take().map(({ index, isAnswered }) => [index, isAnswered])).toEqual([[1, false]])
-    expect((await loop.next()).value).toBe('next')
+    expect([(await loop.next()).done, (await bench.loop().next()).value]).toEqual([true, 'next'])
+  }
+})
+
+test('a failure that the body catches leaves its event to the next loop, which settles it as it asks', async () => {
+  for (const fail of [
+    () => {
+      throw new RangeError('no')
+    },
+    () => Promise.reject(new RangeError('no')),
+  ]) {
+    const bench = new Bench({ stages: [value => (value === 'bad' ? fail() : value)] })
+    const lot = bench.push('bad', 'good', 'last')
+    await expect(bench.loop().next()).rejects.toThrow('no')
+    expect([settled(lot), bench.hands.count]).toEqual([[false, false, false], 1])
+    await bench.loop().next()
+    expect([settled(lot), bench.hands.count, bench.hands.current?.index]).toEqual([[true, false, false], 1, 1])
+  }
+})
+
+test('a failure that nobody has caught yet is not settled by a loop beside it', async () => {
+  const bench = new Bench({ stages: [value => (value === 'bad' ? Promise.reject(new RangeError('no')) : value)] })
+  const lot = bench.push('good', 'bad', 'other')
+  const beside = bench.loop()
+  await beside.next()
+  await expect(bench.loop().next()).rejects.toThrow('no')
+  expect((await beside.next()).value).toBe('other')
+  expect(settled(lot)).toEqual([true, false, false])
+  expect(bench.hands.take().map(({ index }) => index)).toEqual([1, 2])
+})
+
+test('an event that an operator is at work on goes to the next loop when its own is left, and only there', async () => {
+  const work = [new Deferred<string>(), new Deferred<string>()]
+  let at = 0
+  const bench = new Bench({ stages: [() => (work[at++] as Deferred<string>).promise] })
+  const lot = bench.push('a')
+  const first = bench.loop()
+  const unseen = first.next()
+  await first.return()
+  const second = bench.loop().next()
+  expect([settled(lot), bench.hands.count]).toEqual([[false], 1])
+  work[0]?.resolve('of the first')
+  expect((await unseen).done).toBe(true)
+  expect(settled(lot)).toEqual([false])
+  work[1]?.resolve('of the second')
+  expect([(await second).value, bench.hands.current?.index, bench.queue.queued]).toEqual(['of the second', 0, 0])
+})
+
+test('whatever an operator makes of an event that was taken from it changes nothing', async () => {
+  for (const made of ['a', dropped, givenBack, halting, 'bad']) {
+    const work = new Deferred<unknown>()
+    const bench = new Bench({ stages: [() => work.promise] })
+    const lot = bench.push('a')
+    const unseen = bench.loop().next()
+    expect([bench.hands.take(), bench.queue.queued, lot.returned]).toEqual([[], 1, 1])
+    if (made === 'bad') work.reject(new RangeError('no'))
+    else work.resolve(made)
+    expect((await unseen).done).toBe(true)
+    expect([settled(lot), bench.queue.queued, lot.returned, bench.hands.count]).toEqual([[false], 1, 1, 0])
   }
 })
 

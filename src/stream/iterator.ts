@@ -38,8 +38,7 @@ export class EventIterator<Element> implements AsyncIterableIterator<Element>, G
       if (arrived === true) return Promise.resolve(this.#handOver())
       return this.#later(arrived)
     } catch (error) {
-      this.#isHolding = true
-      return Promise.reject(error)
+      return Promise.reject(this.#failed(error))
     }
   }
 
@@ -62,18 +61,23 @@ export class EventIterator<Element> implements AsyncIterableIterator<Element>, G
   }
 
   get single(): InHand | null {
-    return this.#isHolding ? this : null
+    return this.count > 0 ? this : null
   }
 
   get count(): number {
-    return this.#isHolding ? 1 : 0
+    return this.#isHolding || this.#intake.isComing ? 1 : 0
   }
 
   peek(): readonly Held[] {
-    return this.#isHolding ? [{ lot: this.lot, index: this.index }] : []
+    return this.count > 0 ? [{ lot: this.lot, index: this.index }] : []
   }
 
+  /** What nobody has seen yet is handed out again, to another loop: this one is over. */
   take(): InHand[] {
+    if (this.#intake.isComing) {
+      this.#intake.putBack()
+      this.#over()
+    }
     if (!this.#isHolding) return []
     this.#isHolding = false
     return [{ lot: this.lot, index: this.index, isAnswered: this.isAnswered, isManual: this.isManual }]
@@ -110,9 +114,8 @@ export class EventIterator<Element> implements AsyncIterableIterator<Element>, G
   async #wait(first: boolean | Promise<boolean>): Promise<IteratorResult<Element>> {
     let arrived = first
     for (;;) {
-      this.#isHolding = arrived instanceof Promise
-      if (await arrived) return this.#handOver()
-      this.#isHolding = false
+      const isHere = typeof arrived === 'boolean' ? arrived : await this.#arrive(arrived)
+      if (isHere) return this.#handOver()
       if (this.#intake.isEnded || this.#isOver) return this.#finish()
       await this.#intake.available()
       if (this.#isOver) return this.#finish()
@@ -120,14 +123,34 @@ export class EventIterator<Element> implements AsyncIterableIterator<Element>, G
     }
   }
 
-  /** What an operator throws, it throws with its event in hand. */
+  /** False as well for an event that was put back meanwhile: whatever came of it. */
+  async #arrive(coming: Promise<boolean>): Promise<boolean> {
+    try {
+      const isHere = await coming
+      if (!this.#intake.isComing) return false
+      this.#intake.isComing = false
+      return isHere
+    } catch (error) {
+      if (!this.#intake.isComing) return false
+      throw this.#failed(error)
+    }
+  }
+
   #advance(): boolean | Promise<boolean> {
     try {
       return this.#intake.advance()
     } catch (error) {
-      this.#isHolding = true
-      throw error
+      throw this.#failed(error)
     }
+  }
+
+  /** The event is in hand, and the loop is over: `for await` asks a rejecting iterator for nothing more, not even to end. */
+  #failed(error: unknown): unknown {
+    this.#intake.isComing = false
+    this.#isHolding = true
+    this.#reading.hands.fail(this)
+    this.#over()
+    return error
   }
 
   #finish(): IteratorResult<Element> {

@@ -104,6 +104,21 @@ test('what has settled does not come again', () => {
   expect([first.lot.returned, takeAll(lane)]).toEqual([0, [1]])
 })
 
+test('what is settled by hand while it waits to come again is in nobody’s hands, and does not come', () => {
+  const { lane } = open()
+  const lot = lotOf([0, 1, 2])
+  lane.push(lot)
+  const first = take(lane) as Taken
+  take(lane)
+  lane.putBack([first])
+  lot.settle(0)
+  expect([lot.returned, takeAll(lane), lane.queued]).toEqual([0, [2], 0])
+  expect(lot.inHand).toBe(2)
+  lane.drop()
+  lot.settle(1)
+  expect(lot.inHand).toBe(1)
+})
+
 test('a blocked lane hands out nothing until everybody who blocked it has let go', () => {
   const { lane, asked } = open()
   lane.push(lotOf([0, 1]))

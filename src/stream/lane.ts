@@ -80,10 +80,11 @@ export class Lane implements Returns {
   /** The slow way: what comes again, else the next batch. */
   advance(cursor: Cursor): boolean {
     if (this.#blocks > 0) return false
-    const again = this.#again.shift()
-    if (again !== undefined) {
+    for (let again = this.#again.shift(); again !== undefined; again = this.#again.shift()) {
       this.queued--
-      again.lot.returned--
+      // Meanwhile its reader may have settled it by hand.
+      if (again.lot.isSettled(again.index)) continue
+      again.lot.takeAgain(again.index)
       cursor.lot = again.lot
       cursor.index = again.index
       return true
@@ -97,7 +98,7 @@ export class Lane implements Returns {
     for (const held of events) {
       // Its reader may have settled it by hand.
       if (held.lot.isSettled(held.index)) continue
-      held.lot.giveBack()
+      held.lot.giveBack(held.index)
       if (this.#isDropped) continue
       this.#again.push(held)
       this.queued++

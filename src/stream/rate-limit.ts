@@ -13,27 +13,36 @@ export interface Rate {
 
 /**
  * An operator that spaces events evenly, `max` to each `perMs`; nothing waits while the rate is below that. The pace belongs
- * to the queue: actors that share it keep it together, and so does the one that takes over after a failure.
+ * to the queue that is read: actors that share it keep it together, and so does the one that takes over after a failure.
  */
-export function rateLimit(rate: Rate, clock: Clock, reading: { queue: StreamQueue; hands: Hands }): Stage {
-  const { hands } = reading
+export function rateLimit(rate: Rate, clockOf: () => Clock): Stage {
   const gapMs = rate.perMs / rate.max
-  const pace = paceOf(reading.queue, rate)
-  return value => {
-    const waitMs = pace.nextAt - clock.now()
-    pace.nextAt = Math.max(pace.nextAt, clock.now()) + gapMs
-    return waitMs > 0 ? afterWait(value, waitMs) : value
+  const name = `${rate.position}:${rate.max}/${rate.perMs}`
+  return (value, { queue, hands }) => {
+    const clock = clockOf()
+    const pace = paceOf(queue, name)
+    const now = clock.now()
+    const waitMs = pace.nextAt - now
+    pace.nextAt = Math.max(pace.nextAt, now) + gapMs
+    return waitMs > 0 ? afterWait(value, { clock, waitMs, hands }) : value
   }
+}
 
-  async function afterWait(value: unknown, waitMs: number): Promise<unknown> {
-    hands.clockWaits++
-    try {
-      await sleep(clock, waitMs, { kind: 'work', signal: hands.signal })
-    } finally {
-      hands.clockWaits--
-    }
-    return hands.isEnded ? givenBack : value
+/** Whose wait it is: of the reader's hands, not of those of whoever wrote the operator down (a hop's are others). */
+interface Wait {
+  readonly clock: Clock
+  readonly waitMs: number
+  readonly hands: Hands
+}
+
+async function afterWait(value: unknown, { clock, waitMs, hands }: Wait): Promise<unknown> {
+  hands.clockWaits++
+  try {
+    await sleep(clock, waitMs, { kind: 'work', signal: hands.signal })
+  } finally {
+    hands.clockWaits--
   }
+  return hands.isEnded ? givenBack : value
 }
 
 interface Pace {
@@ -42,11 +51,10 @@ interface Pace {
 
 const paces = new WeakMap<StreamQueue, Map<string, Pace>>()
 
-function paceOf(queue: StreamQueue, { max, perMs, position }: Rate): Pace {
-  const ofQueue = paces.get(queue) ?? new Map<string, Pace>()
-  paces.set(queue, ofQueue)
-  const name = `${position}:${max}/${perMs}`
-  const pace = ofQueue.get(name) ?? { nextAt: -Infinity }
-  ofQueue.set(name, pace)
+function paceOf(queue: StreamQueue, name: string): Pace {
+  let ofQueue = paces.get(queue)
+  if (ofQueue === undefined) paces.set(queue, (ofQueue = new Map()))
+  let pace = ofQueue.get(name)
+  if (pace === undefined) ofQueue.set(name, (pace = { nextAt: -Infinity }))
   return pace
 }

@@ -1,4 +1,6 @@
 import type { Delivered } from './delivered.js'
+import type { Hands } from './hands.js'
+import type { StreamQueue } from './queue.js'
 
 /** Says that an event goes no further; it settles. */
 export const dropped: unique symbol = Symbol('dropped')
@@ -6,10 +8,12 @@ export const dropped: unique symbol = Symbol('dropped')
 /** Says that the loop has ended while the event waited: another one gets it. */
 export const givenBack: unique symbol = Symbol('givenBack')
 
-/** The event a stage looks at, besides its value as the stages before have made it. */
+/** The event a stage looks at, besides its value as the stages before have made it, and who reads it. */
 export interface Place {
   readonly lot: Delivered
   readonly index: number
+  readonly queue: StreamQueue
+  readonly hands: Hands
 }
 
 /** One operator: the value in, the value out, or `dropped`, or a promise of either (or of `givenBack`). */

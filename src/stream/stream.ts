@@ -7,6 +7,7 @@ import type { Destination, Event, Stream, Topic } from './contract.js'
 import { StreamEvent } from './event.js'
 import type { Reading } from './intake.js'
 import { EventIterator, type Shape } from './iterator.js'
+import { isOffering, offer } from './offer.js'
 import { rateLimit } from './rate-limit.js'
 import { dropped, type Stage } from './stage.js'
 
@@ -82,24 +83,21 @@ export class EventStream implements Stream<unknown, unknown> {
 
   echo(...destinations: Destination<unknown>[]): EventStream {
     return this.#with((value, { lot, index }) => {
-      const waits: Promise<unknown>[] = []
+      const { columns } = lot
+      let waits: Promise<unknown>[] | null = null
       for (const destination of destinations) {
-        const { columns } = lot
-        const wait = awaited(destination.send(value, { key: columns.key(index), timestamp: columns.timestamp(index) }))
-        if (wait !== null) waits.push(wait)
+        const options = { key: columns.key(index), timestamp: columns.timestamp(index) }
+        const wait = isOffering(destination) ? destination[offer](value, options) : awaited(destination.send(value, options))
+        if (wait !== null) (waits ??= []).push(wait)
       }
-      return waits.length > 0 ? Promise.all(waits).then(() => value) : value
+      return waits === null ? value : Promise.all(waits).then(() => value)
     })
   }
 
   rateLimit(max: number, per: Duration): EventStream {
     const position = this.#parts.stages.length
     const rate = { max: positive(max, 'rateLimit(n)'), perMs: toMs(per, 'rateLimit(…, per)'), position }
-    let stage: Stage | null = null
-    return this.#with((value, place) => {
-      stage ??= rateLimit(rate, this.#parts.clock(), this.#parts.open())
-      return stage(value, place)
-    })
+    return this.#with(rateLimit(rate, this.#parts.clock))
   }
 
   noack(): EventStream {

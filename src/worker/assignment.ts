@@ -50,6 +50,8 @@ export class Assignment {
   subscribe(subscription: Subscription): void {
     this.#subscriptions.add(subscription)
     this.#partitions.subscribe(subscription)
+    // The topic stays assigned, unread, until the next round: no rebalance for a stream that ends.
+    subscription.queue?.onClose(() => this.#subscriptions.remove(subscription))
     if (this.#isJoined) this.#resubscribe()
   }
 
@@ -114,6 +116,7 @@ export class Assignment {
       drainTimeoutMs: Math.min(rebalanceTimeoutMs, settings.drainTimeoutMs),
       commit: partitions => this.committer.commit(partitions),
       onSettled: settings.commitEvery === undefined ? null : this.committer.settled,
+      onProgress: this.committer.wake,
     })
   }
 

@@ -24,7 +24,7 @@ export class TaskBody implements BodyScope {
       } finally {
         // Nobody is left to read: other readers of its topics must not wait for it, nor must a revoke.
         this.end()
-        for (const { lot } of this.hands.take()) lot.giveBack()
+        for (const { lot, index } of this.hands.take()) lot.giveBack(index)
       }
     })
   }
@@ -36,9 +36,11 @@ export class TaskBody implements BodyScope {
     return queue
   }
 
-  /** A task has no error policy: its failure stops the worker. */
-  hopFailed(error: unknown, _held: readonly InHand[]): Promise<void> {
+  /** A task has no error policy: its failure stops the worker, and nothing more goes through. */
+  hopFailed(error: unknown, held: readonly InHand[]): Promise<void> {
+    for (const { lot, index } of held) lot.giveBack(index)
     this.host.fail(error)
+    this.end()
     return Promise.resolve()
   }
 

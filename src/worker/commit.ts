@@ -35,7 +35,7 @@ export class Committer {
   readonly #options: CommitterOptions
   #tail: Promise<unknown> = Promise.resolve()
   #timer: Timer | null = null
-  #isStopped = false
+  #isStopped = true
   #settled = 0
   #isRequested = false
   #undelivered: Error | null = null
@@ -51,9 +51,15 @@ export class Committer {
     this.#schedule()
   }
 
+  /** There is something to commit, or soon will be: while there is nothing, no clock is set. */
+  readonly wake = (): void => {
+    if (this.#timer === null && !this.#isStopped) this.#schedule()
+  }
+
   stop(): void {
     this.#isStopped = true
     this.#timer?.cancel()
+    this.#timer = null
   }
 
   /** An event has settled; only called where commits go by their number. */
@@ -67,6 +73,7 @@ export class Committer {
   /** Something that nobody awaited was not delivered: the next commit does not happen. */
   undelivered(error: Error): void {
     this.#undelivered ??= error
+    this.wake()
   }
 
   /** Something that nobody awaited can never be delivered: nothing is committed any more. */
@@ -88,7 +95,12 @@ export class Committer {
 
   async #tick(): Promise<void> {
     await this.commit(this.#options.partitions())
-    if (!this.#isStopped) this.#schedule()
+    this.#timer = null
+    if (!this.#isIdle()) this.wake()
+  }
+
+  #isIdle(): boolean {
+    return this.#undelivered === null && this.#options.partitions().every(({ isOver, ledger }) => isOver || ledger.isIdle)
   }
 
   async #commit(partitions: readonly Committable[]): Promise<void> {

@@ -37,6 +37,12 @@ export class Ledger {
     this.#position = Math.max(this.#position, position)
   }
 
+  /** Whether nothing is unsettled, and the broker knows it. */
+  get isIdle(): boolean {
+    this.#forgetDone()
+    return this.#lots.length === 0 && this.#position <= this.committed
+  }
+
   /** The lowest delivered, unsettled offset over all streams, or the position when there is none. */
   get committable(): number {
     this.#forgetDone()

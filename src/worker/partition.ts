@@ -19,6 +19,8 @@ export interface PartitionOptions {
   readonly onRewind: (offset: number) => void
   /** Called for each settled event, where commits go by their number. */
   readonly onSettled: (() => void) | null
+  /** Called when there is, or will be, something to commit. */
+  readonly onProgress?: (() => void) | undefined
 }
 
 interface Branch {
@@ -75,6 +77,7 @@ export class Partition implements Tenure {
     const shared = new Map<HostTopic, TopicColumns>()
     const lots = this.#branches.map(({ subscription }) => new Delivered(this.#columns(shared, subscription.topic, batch), this))
     this.ledger.delivered(lots, batch.nextOffset)
+    this.#options.onProgress?.()
     for (const [index, lot] of lots.entries()) {
       const branch = this.#branches[index] as Branch
       if (lot.count > 0) branch.queue.push(branch.lane, lot)
@@ -85,13 +88,16 @@ export class Partition implements Tenure {
 
   /** The reader stands here, without a batch that says so. */
   passed(position: number): void {
-    if (!this.isLeaving && !this.#hasRefused) this.ledger.passed(position)
+    if (this.isLeaving || this.#hasRefused) return
+    this.ledger.passed(position)
+    this.#options.onProgress?.()
   }
 
   /** Hands out nothing more; resolves when nothing of it is in hand, or when its tenure ends. */
   leave(): Promise<void> {
     this.isLeaving = true
     for (const { queue, lane } of this.#branches) queue.removeLane(lane)
+    for (const { subscription } of [...this.#branches]) subscription.leaving?.(this.at)
     const before = this.settled
     const look = (): void => {
       before?.()

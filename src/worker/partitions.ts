@@ -15,6 +15,8 @@ export interface PartitionsOptions {
   readonly culprits: (partition: Partition) => readonly string[]
   readonly commit: (partitions: readonly Partition[]) => Promise<void>
   readonly onSettled: (() => void) | null
+  /** Called when there is, or will be, something to commit. */
+  readonly onProgress?: () => void
 }
 
 /** The partitions that a worker owns, each for one tenure at a time. */
@@ -93,7 +95,7 @@ export class Partitions {
   }
 
   #open(at: TopicPartition, epoch: number, start: number): void {
-    const { host, reader, onSettled, subscribersOf } = this.#options
+    const { host, reader, onSettled, onProgress, subscribersOf } = this.#options
     const read = (offset: number): void => reader().add(at, offset < 0 ? 'earliest' : offset, partition.deliver)
     const partition = new Partition({
       at,
@@ -106,6 +108,7 @@ export class Partitions {
         read(offset)
       },
       onSettled,
+      onProgress,
     })
     for (const subscription of subscribersOf(at.topic)) partition.subscribe(subscription)
     this.#owned.set(keyOf(at), partition)

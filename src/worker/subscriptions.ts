@@ -9,6 +9,10 @@ export class Subscriptions {
     this.#all.add(subscription)
   }
 
+  remove(subscription: Subscription): void {
+    this.#all.delete(subscription)
+  }
+
   /** What is to be created where it is missing, each topic once. */
   get specs(): readonly TopicSpec[] {
     const byName = new Map([...this.#all].flatMap(({ topic }) => topic.specs.map(spec => [spec.name, spec] as const)))

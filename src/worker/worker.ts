@@ -2,7 +2,7 @@ import { Crew } from '../agent/crew.js'
 import { hop } from '../agent/hop.js'
 import { RequestReaders } from '../agent/request-readers.js'
 import type { AppAgent } from '../agent/agent.js'
-import type { AppChannel } from '../channel/channel.js'
+import { AppChannel } from '../channel/channel.js'
 import type { Host, Subscription } from '../channel/host.js'
 import { Inbox } from '../channel/inbox.js'
 import type { Outbox } from '../channel/outbox.js'
@@ -195,17 +195,28 @@ export class Worker implements Host {
     await nextTurn(this.clock)
     const deadline = this.clock.now() + this.#settings.drainTimeoutMs
     this.#assignment.leadership.update(false)
-    for (const crew of this.crews) crew.stop()
     for (const hands of this.#adopted) this.#dismiss(hands)
     for (const tick of this.#ticks) tick.end()
-    const ended = [this.#scheduler.stop(), this.#tasks.stop(), ...this.crews.map(crew => crew.ended())]
+    const others = [this.#scheduler.stop(), this.#tasks.stop()]
+    await this.#stopSenders(deadline)
+    for (const crew of this.crews) crew.stop()
+    // Nobody makes room any more: whoever waits for it must hear so.
+    for (const inbox of this.#inboxes.values()) inbox.close()
+    const ended = [...others, ...this.crews.map(crew => crew.ended())]
     if (!(await waitAtMost(this.clock, deadline - this.clock.now(), Promise.all(ended)))) this.#reportLate()
     await this.#assignment.leave(deadline)
-    for (const inbox of this.#inboxes.values()) inbox.close()
     await this.link.close(lastFlushMs)
     this.#life.abort()
     if (this.#failure === null) this.#stopped.resolve()
     else this.#stopped.reject(this.#failure.error)
+  }
+
+  /** Whoever works for a topic may wait for room in a channel: its readers go on meanwhile, unless the worker has failed. */
+  async #stopSenders(deadline: number): Promise<void> {
+    const senders = this.crews.filter(({ agent }) => !(agent.source instanceof AppChannel))
+    for (const crew of senders) crew.stop()
+    if (this.#failure !== null || senders.length === this.crews.length) return
+    await waitAtMost(this.clock, deadline - this.clock.now(), Promise.all(senders.map(crew => crew.ended())))
   }
 
   #reportLate(): void {

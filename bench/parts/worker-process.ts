@@ -12,7 +12,7 @@ const { values: options } = parseArgs({ options: { broker: { type: 'string', def
 export const brokerName = String(options.broker)
 
 /** Arguments of Node for a worker of an app in `fixtures/`. */
-export const workerOf = (app: string): string[] => [here('../bin/faust.js'), '-A', here(`fixtures/${app}`), 'worker']
+export const workerOf = (app: string): string[] => [here('../../bin/faust.js'), '-A', here(`../fixtures/${app}`), 'worker']
 
 /** A running program and the folder it works in. */
 export class Program {
