@@ -8,7 +8,6 @@ import { awaited } from '../stream/awaited.js'
 import type { Destination } from '../stream/contract.js'
 import type { Hands, InHand } from '../stream/hands.js'
 import type { Held } from '../stream/lane.js'
-import { offer } from '../stream/offer.js'
 import { AppAgent, type SinkEntry } from './agent.js'
 import { correlationHeader, encodeReply, returnAddress, type RemoteFailure, type ReturnAddress } from './protocol.js'
 
@@ -63,7 +62,7 @@ export class Outlet {
     if (target instanceof AppTopic) return this.#toTopic(target, value, held, key)
     const sinkKey = key !== undefined ? key(value) : held === null ? null : held.lot.columns.key(held.index)
     if (target instanceof AppChannel)
-      return target[offer](value, { key: sinkKey, timestamp: held?.lot.columns.timestamp(held.index) })
+      return target.offer(value, { key: sinkKey, timestamp: held?.lot.columns.timestamp(held.index) })
     return awaited((target as Destination<unknown>).send(value, { key: sinkKey }))
   }
 

@@ -3,7 +3,7 @@ import { headersFrom, type Headers } from '../message/record.js'
 import { traces } from '../lib/trace.js'
 import type { Schema } from '../message/schema.js'
 import type { Channel, SendOptions } from '../stream/contract.js'
-import { offer, type Offering } from '../stream/offer.js'
+import { markOffering, type Offering } from '../stream/offer.js'
 import type { EventStream } from '../stream/stream.js'
 import type { Home, HostChannel } from './host.js'
 import { openStream } from './open-stream.js'
@@ -26,6 +26,7 @@ export class AppChannel implements Channel<unknown, unknown>, HostChannel, Offer
   constructor(home: Home, name: string, settings: ChannelSettings) {
     this.#home = home
     this.name = name
+    markOffering(this)
     this.capacity = settings.capacity ?? 4096
     const unknown = Object.keys(settings).find(option => !['value', 'key', 'capacity'].includes(option))
     if (unknown !== undefined) {
@@ -45,7 +46,8 @@ export class AppChannel implements Channel<unknown, unknown>, HostChannel, Offer
     return this.#offer(value, options, headers) ?? sent
   }
 
-  [offer](value: unknown, options: SendOptions<unknown>): Promise<void> | null {
+  /** Like `send`, for those who need no promise where there is room. */
+  offer(value: unknown, options: SendOptions<unknown>): Promise<void> | null {
     return this.#offer(value, options, headersFrom(options.headers))
   }
 

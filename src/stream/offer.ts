@@ -1,14 +1,18 @@
 import type { SendOptions } from './contract.js'
 
-/** How a destination of this process takes a value without making a promise of it: see `Offering`. */
-export const offer: unique symbol = Symbol('offer')
-
-/** A destination that knows at once whether anything has to be waited for. */
+/** A destination of this process that knows at once whether anything has to be waited for, and makes no promise otherwise. */
 export interface Offering {
   /** `null`: there was room. */
-  [offer](value: unknown, options: SendOptions<unknown>): Promise<void> | null
+  offer(value: unknown, options: SendOptions<unknown>): Promise<void> | null
+}
+
+/** Ours, not whatever a user's own destination may call `offer`. */
+const offerings = new WeakSet<object>()
+
+export function markOffering(destination: Offering): void {
+  offerings.add(destination)
 }
 
 export function isOffering(destination: object): destination is Offering {
-  return offer in destination
+  return offerings.has(destination)
 }

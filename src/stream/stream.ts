@@ -7,12 +7,12 @@ import type { Destination, Event, Stream, Topic } from './contract.js'
 import { StreamEvent } from './event.js'
 import type { Reading } from './intake.js'
 import { EventIterator, type Shape } from './iterator.js'
-import { isOffering, offer } from './offer.js'
+import { isOffering } from './offer.js'
 import { rateLimit } from './rate-limit.js'
 import { dropped, type Stage } from './stage.js'
 
 /** Where a stream leads on to when it hops through a topic: whoever runs streams knows. */
-export type Hop = (source: EventStream, topic: Topic<unknown, unknown>) => Stream<unknown, unknown>
+type Hop = (source: EventStream, topic: Topic<unknown, unknown>) => Stream<unknown, unknown>
 
 export interface StreamParts {
   /**
@@ -87,7 +87,7 @@ export class EventStream implements Stream<unknown, unknown> {
       let waits: Promise<unknown>[] | null = null
       for (const destination of destinations) {
         const options = { key: columns.key(index), timestamp: columns.timestamp(index) }
-        const wait = isOffering(destination) ? destination[offer](value, options) : awaited(destination.send(value, options))
+        const wait = isOffering(destination) ? destination.offer(value, options) : awaited(destination.send(value, options))
         if (wait !== null) (waits ??= []).push(wait)
       }
       return waits === null ? value : Promise.all(waits).then(() => value)

@@ -9,7 +9,7 @@ import type {
 } from '../transport/transport.js'
 
 /** A message as it was handed to the broker. */
-export interface Recorded {
+interface Recorded {
   readonly value: Uint8Array | null
   readonly batch: OutgoingBatch
 }
