@@ -51,7 +51,7 @@ export class Crew {
   /** Actors that are about to be replaced. */
   restarting = 0
   /** How often an actor has failed, and has been replaced. */
-  readonly counts = { failed: 0, restarted: 0 }
+  readonly counts = { failed: 0, restarted: 0, ended: 0 }
 
   constructor(options: CrewOptions) {
     this.#options = options
@@ -161,6 +161,7 @@ export class Crew {
   /** Once nobody is left to read its queue, other readers of the topic go on without. */
   #giveUp(post: Post, why: string): void {
     post.isGivenUp = true
+    this.counts.ended++
     this.#report(post.queue.queued, why)
     if (this.#posts.every(({ queue, isGivenUp }) => isGivenUp || queue !== post.queue)) close(post)
   }

@@ -36,6 +36,8 @@ export interface AgentDescription {
   readonly running: number
   readonly failed: number
   readonly restarted: number
+  /** Actors that have ended while their worker ran, and are not replaced. */
+  readonly ended: number
 }
 
 /** A command of the app's own. */
@@ -85,6 +87,7 @@ function describeAgent(agent: AppAgent, runtime: Runtime): AgentDescription {
     running: crews.reduce((sum, { actors }) => sum + actors.length, 0),
     failed: crews.reduce((sum, { counts }) => sum + counts.failed, 0),
     restarted: crews.reduce((sum, { counts }) => sum + counts.restarted, 0),
+    ended: crews.reduce((sum, { counts }) => sum + counts.ended, 0),
   }
 }
 

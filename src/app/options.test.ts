@@ -88,6 +88,7 @@ describe('refusals', () => {
     ['partitions', Number.NaN, /must be a whole number above 0/],
     ['commitEvery', -1, /must be a whole number above 0, got -1/],
     ['commitInterval', 0, /must be at least 1 ms, got 0/],
+    ['commitInterval', '500', /must be a duration such as '10s'.*, got "500"/],
     ['commitInterval', 'soon', /must be a duration such as '10s'.*, got "soon"/],
     ['sessionTimeout', '0s', /must be at least 1 ms/],
     ['drainTimeout', -5, /must be a duration/],

@@ -8,7 +8,7 @@ export function addAgents(program: Command, shell: Shell): void {
   runs(program.command('agents').description('list the agents'), shell, list)
 }
 
-type Row = Omit<AgentDescription, 'running' | 'failed' | 'restarted'>
+type Row = Omit<AgentDescription, 'running' | 'failed' | 'restarted' | 'ended'>
 
 const columns: Columns<Row> = {
   name: ({ name }) => name,
@@ -22,6 +22,6 @@ const columns: Columns<Row> = {
 function list(session: Session): void {
   const { agents } = session.app.describe()
   // What runs, runs in another process.
-  const rows = agents.map(({ running: _running, failed: _failed, restarted: _restarted, ...row }) => row)
+  const rows = agents.map(({ running: _running, failed: _failed, restarted: _restarted, ended: _ended, ...row }) => row)
   printTable(session, rows, columns)
 }

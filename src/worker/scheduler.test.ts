@@ -236,11 +236,12 @@ class Scene {
 /** A virtual clock that can lose time, as that of a suspended machine does: timers run on as if nothing had been. */
 function jumping(start: number | undefined): VirtualClock & { jump(ms: number): void } {
   const clock = virtualClock(start === undefined ? {} : { start })
-  const { now, elapsed } = clock
+  const now = clock.now.bind(clock)
+  const elapsed = clock.elapsed.bind(clock)
   let aheadMs = 0
   return Object.assign(clock, {
-    now: () => now.call(clock) + aheadMs,
-    elapsed: () => elapsed.call(clock) + aheadMs,
+    now: () => now() + aheadMs,
+    elapsed: () => elapsed() + aheadMs,
     jump: (ms: number) => void (aheadMs += ms),
   })
 }

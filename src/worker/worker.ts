@@ -8,7 +8,7 @@ import { Inbox } from '../channel/inbox.js'
 import type { Outbox } from '../channel/outbox.js'
 import type { AppTopic } from '../channel/topic.js'
 import { ClosedError } from '../errors.js'
-import { nextTurn, sleep, waitAtMost, type Activity, type Clock } from '../lib/clock.js'
+import { nextTurn, sleep, systemClock, waitAtMost, type Activity, type Clock } from '../lib/clock.js'
 import { Deferred } from '../lib/deferred.js'
 import { formatMs } from '../lib/duration.js'
 import type { Logger } from '../lib/log.js'
@@ -17,10 +17,12 @@ import { TurnBudget } from '../lib/turn.js'
 import type { Stream, Topic } from '../stream/contract.js'
 import type { BodyScope } from '../stream/current-event.js'
 import type { Hands } from '../stream/hands.js'
+import type { Held } from '../stream/lane.js'
 import type { EventStream } from '../stream/stream.js'
 import { Assignment } from './assignment.js'
 import { TaskBody } from './body.js'
 import { Link } from './link.js'
+import { LoopWatch } from './loop-watch.js'
 import type { Partition } from './partition.js'
 import { Scheduler, type TimerDeclaration } from './scheduler.js'
 import type { Plan, WorkerSettings } from './settings.js'
@@ -46,6 +48,7 @@ export class Worker implements Host {
   readonly #assignment: Assignment
   readonly #scheduler: Scheduler
   readonly #tasks: Tasks
+  readonly #loopWatch: LoopWatch
   readonly #requestReaders: RequestReaders
   readonly #inboxes = new Map<AppChannel, Inbox>()
   readonly #adopted = new Set<Hands>()
@@ -85,6 +88,7 @@ export class Worker implements Host {
     this.#tasks = new Tasks({ host: this, leadership, isScoped: settings.isScoped })
     this.#requestReaders = new RequestReaders(plan.agents)
     this.crews = plan.agents.map(agent => this.#newCrew(agent))
+    this.#loopWatch = new LoopWatch({ clock: this.clock, log: this.log, atWork: () => this.#namesAtWork() })
     this.#stopped.promise.catch(() => undefined)
   }
 
@@ -104,6 +108,8 @@ export class Worker implements Host {
       await this.#assignment.join(connection)
       this.#scheduler.start(this.#plan.timers.map(timer => this.#inBody(timer)))
       void this.#beat()
+      // A virtual clock is never late.
+      if (this.clock === systemClock && this.#stopping === null) this.#loopWatch.start()
     } catch (error) {
       this.fail(error)
     }
@@ -174,20 +180,31 @@ export class Worker implements Host {
     return { ...timer, run }
   }
 
-  /** Who holds events of a partition, in words. */
-  #culprits(partition: Partition): readonly string[] {
-    const { topic, partition: number } = partition.at
-    const holders = [
+  /** Everybody who may have events in hand. */
+  get #holders(): readonly { readonly who: string; readonly inHand: readonly Held[] }[] {
+    return [
       ...this.crews.map(({ agent, inHand }) => ({ who: `agent "${agent.name}"`, inHand })),
       ...[...this.#tasks.bodies].map(({ name, hands }) => ({ who: `task "${name}"`, inHand: hands.peek() })),
       ...[...this.#ticks].map(({ name, hands }) => ({ who: `timer "${name}"`, inHand: hands.peek() })),
       ...[...this.#adopted].map(hands => ({ who: 'a stream outside any agent', inHand: hands.peek() })),
     ]
-    const named = holders.flatMap(({ who, inHand }) => {
+  }
+
+  /** Who holds events of a partition, in words. */
+  #culprits(partition: Partition): readonly string[] {
+    const { topic, partition: number } = partition.at
+    const named = this.#holders.flatMap(({ who, inHand }) => {
       const held = inHand.filter(({ lot }) => lot.tenure === partition).map(({ lot, index }) => lot.columns.offset(index))
       return held.length > 0 ? `${who} still works on "${topic}"[${number}]@${held.sort((one, two) => one - two).join(',')}` : []
     })
     return [...new Set(named)]
+  }
+
+  /** Who has something to do, in words: whoever has just finished need not have anything in hand. */
+  #namesAtWork(): readonly string[] {
+    const holders = this.#holders.flatMap(({ who, inHand }) => (inHand.length > 0 ? who : []))
+    const behind = this.crews.filter(({ actors }) => actors.some(({ queue }) => queue.hasEvents))
+    return [...new Set([...holders, ...behind.map(({ agent }) => `agent "${agent.name}"`), ...this.#scheduler.running])]
   }
 
   async #stop(): Promise<void> {
@@ -206,6 +223,7 @@ export class Worker implements Host {
     if (!(await waitAtMost(this.clock, deadline - this.clock.now(), Promise.all(ended)))) this.#reportLate()
     await this.#assignment.leave(deadline)
     await this.link.close(lastFlushMs)
+    this.#loopWatch.stop()
     this.#life.abort()
     if (this.#failure === null) this.#stopped.resolve()
     else this.#stopped.reject(this.#failure.error)

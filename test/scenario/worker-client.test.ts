@@ -140,11 +140,11 @@ describe('a process', () => {
 
   test('that runs a worker stays', async () => {
     const { process, outcome } = run('stays')
-    await once(process.stdout, 'data')
-    const left = once(process, 'exit')
+    const left = once(process, 'close')
+    await Promise.race([once(process.stdout, 'data'), left])
     process.kill('SIGTERM')
     const [, signal] = await left
-    expect([outcome, signal]).toEqual([{ output: 'started\n', errors: '' }, 'SIGTERM'])
+    expect([outcome, signal]).toEqual([{ output: 'still here\n', errors: '' }, 'SIGTERM'])
   })
 })
 

@@ -5,7 +5,7 @@ import { committed } from '../fixtures/broker-view.js'
 import { logTo } from '../fixtures/log.js'
 import { gate, turns, until } from '../fixtures/pacing.js'
 
-let scenes: Scene[] = []
+const scenes: Scene[] = []
 
 afterEach(async () => {
   for (const { app } of scenes.splice(0)) await app[Symbol.asyncDispose]()
