@@ -35,6 +35,8 @@ export class Replies {
   #listening: Promise<void> | null = null
   #isListening = false
   #isClosed = false
+  /** Agents that answer no more. */
+  readonly #gone = new Set<string>()
   #timer: Timer | null = null
   #timerAt = Infinity
 
@@ -60,7 +62,7 @@ export class Replies {
   /** Throws `ClosedError` when replies do not arrive any more, `OptionError` when that correlation id is waited for already. */
   expect(pending: Pending): void {
     const { correlationId, deadline } = pending
-    if (this.#isClosed) throw closed(pending)
+    if (this.#isClosed || this.#gone.has(pending.agent)) throw closed(pending)
     if (this.#pending.has(correlationId)) {
       throw new OptionError(`The correlationId ${correlationId} belongs to a request that still waits for its answer.`, {
         option: 'correlationId',
@@ -76,6 +78,12 @@ export class Replies {
     if (pending === undefined) return
     this.forget(correlationId)
     pending.failed(closed(pending))
+  }
+
+  /** That agent answers no more: whoever waits for it is told so, and whoever asks it from now on. */
+  refuse(agent: string): void {
+    this.#gone.add(agent)
+    for (const pending of [...this.#pending.values()]) if (pending.agent === agent) this.abandon(pending.correlationId)
   }
 
   /** Waits for that reply no longer. */

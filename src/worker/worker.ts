@@ -32,6 +32,8 @@ import { Tasks } from './tasks.js'
 const pulseMs = 60_000
 /** How long what is still on its way may hold up the very end. */
 const lastFlushMs = 5_000
+/** How long a worker that stops hopes for answers to what its own agents were asked. */
+const answerMs = 1_000
 
 /** One running worker of an app: the only place that knows all stages. */
 export class Worker implements Host {
@@ -219,6 +221,7 @@ export class Worker implements Host {
     for (const crew of this.crews) crew.stop()
     // Nobody makes room any more: whoever waits for it must hear so.
     for (const inbox of this.#inboxes.values()) inbox.close()
+    for (const crew of this.crews) void this.#refuseAsks(crew)
     const ended = [...others, ...this.crews.map(crew => crew.ended())]
     if (!(await waitAtMost(this.clock, deadline - this.clock.now(), Promise.all(ended)))) this.#reportLate()
     await this.#assignment.leave(deadline)
@@ -235,6 +238,13 @@ export class Worker implements Host {
     for (const crew of senders) crew.stop()
     if (this.#failure !== null || senders.length === this.crews.length) return
     await waitAtMost(this.clock, deadline - this.clock.now(), Promise.all(senders.map(crew => crew.ended())))
+  }
+
+  /** An agent that has ended answers nobody: once other workers have had a moment to, who waits for it breaks off its work. */
+  async #refuseAsks(crew: Crew): Promise<void> {
+    await crew.ended()
+    await sleep(this.clock, answerMs, { kind: 'background', signal: this.#life.signal })
+    this.link.replies.refuse(crew.agent.name)
   }
 
   #reportLate(): void {

@@ -160,6 +160,63 @@ describe('somebody who does not let go', () => {
   })
 })
 
+describe('somebody who waits for an answer', () => {
+  test.for([0, 1500])(
+    'of an agent that has ended too breaks off, asking %d ms after the stop: its event comes again',
+    async waitMs => {
+      const { app, pass, lines } = new Scene(`asking-${waitMs}`)
+      const later = gate()
+      const steps: string[] = []
+      const answering = app.agent('answering', { value: unchecked<number>() }, async function* (stream) {
+        for await (const n of stream) yield n * 2
+      })
+      const asking = app.agent('asking', { value: unchecked<number>() }, async stream => {
+        for await (const n of stream) {
+          steps.push(`begins ${n}`)
+          await later.opened
+          steps.push(`answer ${await answering.ask(n)}`)
+        }
+      })
+      const running = await app.start()
+      await asking.cast(21)
+      await until(() => steps.length === 1)
+      const stopped = running.stop()
+      await pass(waitMs)
+      later.open()
+      await pass(1100)
+      await stopped
+      expect(lines.filter(line => !line.startsWith('info') && !line.startsWith('debug'))).toEqual([])
+      await app.start()
+      await until(() => steps.length === 3)
+      expect(steps).toEqual(['begins 21', 'begins 21', 'answer 42'])
+    },
+  )
+
+  test('that is on its way gets it, and its event is done', async () => {
+    const { app } = new Scene('answered')
+    const [held, steps] = [gate(), [] as string[]]
+    const answering = app.agent('answering', { value: unchecked<number>() }, async function* (stream) {
+      for await (const n of stream) {
+        steps.push(`asked ${n}`)
+        await held.opened
+        yield n * 2
+      }
+    })
+    const asking = app.agent('asking', { value: unchecked<number>() }, async stream => {
+      for await (const n of stream) steps.push(`answer ${await answering.ask(n)}`)
+    })
+    const running = await app.start()
+    const { partition } = (await asking.send(21)) as { partition: number }
+    await until(() => steps.length === 1)
+    const stopped = running.stop()
+    await turns(5)
+    held.open()
+    await stopped
+    expect(steps).toEqual(['asked 21', 'answer 42'])
+    expect(await committed(app, 'answered-asking')).toEqual({ [partition]: 1 })
+  })
+})
+
 describe('what ends before the worker does', () => {
   test('a task that has read enough keeps nobody else from reading on', async () => {
     const { app, orders, seen } = new Scene('enough')
