@@ -74,7 +74,8 @@ class Run {
 
   constructor(seed: number) {
     this.#chance = seededRandom(seed * 7919)
-    this.#app = new App(`run-${seed}`, { commitInterval: commitIntervalMs, sessionTimeout: '3s', drainTimeout: '2s' })
+    const often = seed % 3 === 0 ? { commitEvery: 7 } : {}
+    this.#app = new App(`run-${seed}`, { commitInterval: commitIntervalMs, sessionTimeout: '3s', drainTimeout: '2s', ...often })
     this.#source = this.#declare()
     this.#cluster = new Cluster(this.#app, { seed, faults: this.#faults() })
     this.#watch()

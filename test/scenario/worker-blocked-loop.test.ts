@@ -16,11 +16,8 @@ test('an agent that blocks the event loop is reported, with how long it did', as
   await using _running = await app.start()
   for (const ms of [1, 1600, 1]) void orders.send(ms, { partition: 0 })
   await until(() => lines.some(line => line.includes('event loop')))
-  expect(lines.filter(line => line.startsWith('warn'))).toEqual([
-    expect.stringMatching(
-      /^warn The event loop was held up for 1\.\d+s: no heartbeat could be sent. At work: agent "parsing". Long/,
-    ),
-  ])
+  const told = /^warn The event loop was held up for [\d.]+s: no heartbeat could be sent. At work: agent "parsing". Long/
+  expect(lines).toContainEqual(expect.stringMatching(told))
 })
 
 /** As a long computation does. */
