@@ -141,11 +141,6 @@ export class Outbox implements Gate {
     await this.#producer?.drained()
   }
 
-  /** Whether messages are still on their way. */
-  get isBusy(): boolean {
-    return this.#preparing.size > 0 || this.#claims.size > 0
-  }
-
   /** Resolves when everything sent so far is acknowledged or has finally failed and been reported. */
   async flush(): Promise<void> {
     while (this.#preparing.size > 0) await Promise.all(this.#preparing)

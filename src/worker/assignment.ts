@@ -1,4 +1,4 @@
-import type { Subscription } from '../channel/host.js'
+import type { Host, Subscription } from '../channel/host.js'
 import { publish, traces } from '../lib/trace.js'
 import type { Connection, Group, GroupOptions, Reader, TopicPartition } from '../transport/transport.js'
 import { Committer } from './commit.js'
@@ -9,7 +9,6 @@ import { Partitions } from './partitions.js'
 import { Rebalancer } from './rebalance.js'
 import type { WorkerSettings } from './settings.js'
 import { Subscriptions } from './subscriptions.js'
-import type { Host } from '../channel/host.js'
 
 export interface AssignmentOptions {
   readonly appId: string
