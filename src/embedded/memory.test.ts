@@ -5,7 +5,7 @@ import { describeTransport } from '../testing/contract/describe-transport.js'
 import type { TransportHarness } from '../testing/contract/harness.js'
 import { virtualUntil } from '../testing/contract/virtual-until.js'
 import { virtualClock } from '../testing/virtual-clock.js'
-import { MemoryBroker } from './memory-broker.js'
+import { MemoryBroker } from './memory/broker.js'
 
 describeTransport({ name: 'memory', describe, test, create })
 

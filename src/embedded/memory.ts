@@ -1,5 +1,5 @@
 import type { Transport } from '../transport/transport.js'
-import { MemoryBroker } from './memory-broker.js'
+import { MemoryBroker } from './memory/broker.js'
 
 /** A broker in this process: whoever names it shares it, and it is empty again when the last connection to it is closed. */
 export function memory(name: string = ''): Transport {

@@ -1,4 +1,4 @@
-import { MemoryBroker } from '../embedded/memory-broker.js'
+import { MemoryBroker } from '../embedded/memory/broker.js'
 import type { App, Channel, Duration, Running, SendOptions, SilentAgent, Topic } from '../index.js'
 import { nextTurn, systemClock } from '../lib/clock.js'
 import { seededRandom } from '../lib/random.js'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { App, unchecked } from 'faust-ts'
-import type { Fault } from '../../src/embedded/memory-faults.js'
+import type { Fault } from '../../src/embedded/memory/faults.js'
 import { Cluster } from './cluster.js'
 
 test('does not hold up a stop for ever: it gives up, says what may be repeated, and leaves nothing behind', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { App, unchecked } from 'faust-ts'
-import type { Fault, Faults, FaultSite } from '../../src/embedded/memory-faults.js'
+import type { Fault, Faults, FaultSite } from '../../src/embedded/memory/faults.js'
 import { sleep } from '../../src/lib/clock.js'
 import { seededRandom, type Random } from '../../src/lib/random.js'
 import type { Partition } from '../../src/worker/partition.js'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { MemoryBroker } from '../../src/embedded/memory-broker.js'
-import type { Fault, Faults } from '../../src/embedded/memory-faults.js'
+import { MemoryBroker } from '../../src/embedded/memory/broker.js'
+import type { Fault, Faults } from '../../src/embedded/memory/faults.js'
 import { ClosedError, StoreError, TransportError } from '../../src/errors.js'
 import { Deferred } from '../../src/lib/deferred.js'
 import { type Logger, silentLogger } from '../../src/lib/log.js'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { MemoryBroker } from '../../src/embedded/memory-broker.js'
-import type { Fault, Faults } from '../../src/embedded/memory-faults.js'
+import { MemoryBroker } from '../../src/embedded/memory/broker.js'
+import type { Fault, Faults } from '../../src/embedded/memory/faults.js'
 import { sleep } from '../../src/lib/clock.js'
 import { silentLogger } from '../../src/lib/log.js'
 import { type Random, seededRandom, systemRandom } from '../../src/lib/random.js'

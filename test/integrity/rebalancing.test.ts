@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { MemoryBroker } from '../../src/embedded/memory-broker.js'
-import type { Faults } from '../../src/embedded/memory-faults.js'
+import { MemoryBroker } from '../../src/embedded/memory/broker.js'
+import type { Faults } from '../../src/embedded/memory/faults.js'
 import { ClosedError } from '../../src/errors.js'
 import { Deferred } from '../../src/lib/deferred.js'
 import { silentLogger } from '../../src/lib/log.js'

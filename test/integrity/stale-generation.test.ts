@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { App, unchecked } from 'faust-ts'
-import type { Fault, FaultSite } from '../../src/embedded/memory-faults.js'
+import type { Fault, FaultSite } from '../../src/embedded/memory/faults.js'
 import { Deferred } from '../../src/lib/deferred.js'
 import { Cluster } from './cluster.js'
 import { placeOf } from './observed.js'

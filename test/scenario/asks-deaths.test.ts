@@ -3,7 +3,7 @@ import { App, ClosedError, type AppOptions } from 'faust-ts'
 import { testWorker, virtualClock, type VirtualClock } from 'faust-ts/testing'
 import { z } from 'zod'
 // Only its broker can cut a worker off as a crash does.
-import { MemoryBroker } from '../../src/embedded/memory-broker.js'
+import { MemoryBroker } from '../../src/embedded/memory/broker.js'
 import { logTo } from '../fixtures/log.js'
 import { gate, turns, until } from '../fixtures/pacing.js'
 

@@ -7,13 +7,13 @@ import type {
   ProducerOptions,
   Reader,
   ReaderOptions,
-} from '../transport/transport.js'
-import { MemoryAdmin } from './memory-admin.js'
-import { MemoryGroup } from './memory-group.js'
-import type { Link } from './memory-link.js'
-import { MemoryProducer } from './memory-producer.js'
-import { MemoryReader } from './memory-reader.js'
-import type { BrokerState } from './memory-state.js'
+} from '../../transport/transport.js'
+import { MemoryAdmin } from './admin.js'
+import { MemoryGroup } from './group.js'
+import type { Link } from './link.js'
+import { MemoryProducer } from './producer.js'
+import { MemoryReader } from './reader.js'
+import type { BrokerState } from './state.js'
 
 /** One connection to a memory broker. */
 export class MemoryConnection implements Connection {

@@ -1,6 +1,6 @@
-import type { Headers } from '../message/record.js'
-import type { Outgoing, OutgoingBatch, TopicPartition } from '../transport/transport.js'
-import { bytesPerMessage, MemoryBatch, SparseHeaders } from './memory-batch.js'
+import type { Headers } from '../../message/record.js'
+import type { Outgoing, OutgoingBatch, TopicPartition } from '../../transport/transport.js'
+import { bytesPerMessage, MemoryBatch, SparseHeaders } from './batch.js'
 
 /** Messages in a batch at most; then the next one begins. */
 export const maxCount: number = 1024

@@ -1,9 +1,9 @@
-import type { ConnectionContext, Transport } from '../transport/transport.js'
-import { compact } from './memory-compaction.js'
-import { MemoryConnection } from './memory-connection.js'
-import type { Faults } from './memory-faults.js'
-import { Link } from './memory-link.js'
-import { BrokerState } from './memory-state.js'
+import type { ConnectionContext, Transport } from '../../transport/transport.js'
+import { compact } from './compaction.js'
+import { MemoryConnection } from './connection.js'
+import type { Faults } from './faults.js'
+import { Link } from './link.js'
+import { BrokerState } from './state.js'
 
 /** A broker of one's own in this process, for tests: requests can fail, connections be cut, topics be compacted. */
 export class MemoryBroker {

@@ -1,4 +1,4 @@
-import { TransportError } from '../errors.js'
+import { TransportError } from '../../errors.js'
 import type {
   Admin,
   Batch,
@@ -7,10 +7,10 @@ import type {
   TopicDescription,
   TopicPartition,
   TopicSpec,
-} from '../transport/transport.js'
-import type { Link } from './memory-link.js'
-import type { PartitionLog } from './memory-log.js'
-import type { BrokerState } from './memory-state.js'
+} from '../../transport/transport.js'
+import type { Link } from './link.js'
+import type { PartitionLog } from './log.js'
+import type { BrokerState } from './state.js'
 
 /** Topics and offsets, asked for over one connection. */
 export class MemoryAdmin implements Admin {

@@ -1,6 +1,6 @@
-import type { Batch } from '../transport/transport.js'
-import { keeping } from './memory-batch.js'
-import type { PartitionLog } from './memory-log.js'
+import type { Batch } from '../../transport/transport.js'
+import { keeping } from './batch.js'
+import type { PartitionLog } from './log.js'
 
 /** Keeps the last message of each key, and every message without one. What an open transaction holds back stays as it is. */
 export function compact(log: PartitionLog): void {

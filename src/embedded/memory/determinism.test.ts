@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { silentLogger } from '../lib/log.js'
-import { type Random, seededRandom } from '../lib/random.js'
-import { outgoing, Reading } from '../testing/contract/messages.js'
-import { Seat } from '../testing/contract/seat.js'
-import { type VirtualClock, virtualClock } from '../testing/virtual-clock.js'
-import type { Producer } from '../transport/transport.js'
-import { MemoryBroker } from './memory-broker.js'
-import type { Fault, FaultSite } from './memory-faults.js'
+import { silentLogger } from '../../lib/log.js'
+import { type Random, seededRandom } from '../../lib/random.js'
+import { outgoing, Reading } from '../../testing/contract/messages.js'
+import { Seat } from '../../testing/contract/seat.js'
+import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.js'
+import type { Producer } from '../../transport/transport.js'
+import { MemoryBroker } from './broker.js'
+import type { Fault, FaultSite } from './faults.js'
 
 const trouble = ({ random }: FaultSite): Fault | null => {
   const chance = random.next()

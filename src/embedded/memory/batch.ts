@@ -1,5 +1,5 @@
-import { type Headers, noHeaders } from '../message/record.js'
-import type { Batch, HeaderColumn } from '../transport/transport.js'
+import { type Headers, noHeaders } from '../../message/record.js'
+import type { Batch, HeaderColumn } from '../../transport/transport.js'
 
 /** A stored batch, as readers get it. One constructor makes all of them, so that they have one shape. */
 export class MemoryBatch implements Batch {

@@ -1,9 +1,9 @@
-import { ClosedError, TransportError } from '../errors.js'
-import { Ring } from '../lib/ring.js'
-import type { Batch, Deliver, Reader, ReaderOptions, Start, TopicPartition } from '../transport/transport.js'
-import type { Link } from './memory-link.js'
-import type { PartitionLog } from './memory-log.js'
-import type { BrokerState } from './memory-state.js'
+import { ClosedError, TransportError } from '../../errors.js'
+import { Ring } from '../../lib/ring.js'
+import type { Batch, Deliver, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
+import type { Link } from './link.js'
+import type { PartitionLog } from './log.js'
+import type { BrokerState } from './state.js'
 
 /** Pushes stored batches to whoever reads, partition by partition in turn. */
 export class MemoryReader implements Reader {

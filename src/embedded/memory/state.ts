@@ -1,9 +1,9 @@
-import type { TopicPartition } from '../transport/transport.js'
-import { Coordinator } from './memory-coordinator.js'
-import type { Faults } from './memory-faults.js'
-import type { PartitionLog } from './memory-log.js'
-import { Topics } from './memory-topics.js'
-import { ProducerRegister } from './memory-transactions.js'
+import type { TopicPartition } from '../../transport/transport.js'
+import { Coordinator } from './coordinator.js'
+import type { Faults } from './faults.js'
+import type { PartitionLog } from './log.js'
+import { Topics } from './topics.js'
+import { ProducerRegister } from './transactions.js'
 
 /** What a memory broker holds; every connection to it works on this. */
 export class BrokerState {

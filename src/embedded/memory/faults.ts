@@ -1,4 +1,4 @@
-import type { Random } from '../lib/random.js'
+import type { Random } from '../../lib/random.js'
 
 /** What may go wrong on the way to a memory broker, by kind of request; asked once for every attempt. */
 export type Faults = { readonly [operation in FaultyOperation]?: (site: FaultSite) => Fault | null }

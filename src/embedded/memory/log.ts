@@ -1,5 +1,5 @@
-import type { Batch, Isolation, TopicPartition } from '../transport/transport.js'
-import { endingAt, startingAt } from './memory-batch.js'
+import type { Batch, Isolation, TopicPartition } from '../../transport/transport.js'
+import { endingAt, startingAt } from './batch.js'
 
 /** One partition's messages, in immutable batches. */
 export class PartitionLog {

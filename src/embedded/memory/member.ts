@@ -1,8 +1,8 @@
-import { FencedError } from '../errors.js'
-import type { Timer } from '../lib/clock.js'
-import type { Deferred } from '../lib/deferred.js'
-import type { GroupMember } from '../transport/transport.js'
-import type { Link } from './memory-link.js'
+import { FencedError } from '../../errors.js'
+import type { Timer } from '../../lib/clock.js'
+import type { Deferred } from '../../lib/deferred.js'
+import type { GroupMember } from '../../transport/transport.js'
+import type { Link } from './link.js'
 
 /** A member of a group, as the broker knows it. */
 export class Member {

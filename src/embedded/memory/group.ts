@@ -1,11 +1,11 @@
-import { FencedError, TransportError } from '../errors.js'
-import type { Timer } from '../lib/clock.js'
-import type { Group, GroupOptions, JoinRound, Membership, PartitionOffset, TopicPartition } from '../transport/transport.js'
-import type { Coordinator } from './memory-coordinator.js'
-import type { Link, Request } from './memory-link.js'
-import type { Joined, Stamp } from './memory-member.js'
-import { asCommitError } from './memory-offsets.js'
-import type { BrokerState } from './memory-state.js'
+import { FencedError, TransportError } from '../../errors.js'
+import type { Timer } from '../../lib/clock.js'
+import type { Group, GroupOptions, JoinRound, Membership, PartitionOffset, TopicPartition } from '../../transport/transport.js'
+import type { Coordinator } from './coordinator.js'
+import type { Link, Request } from './link.js'
+import type { Joined, Stamp } from './member.js'
+import { asCommitError } from './offsets.js'
+import type { BrokerState } from './state.js'
 
 /** One connection's member of a group. After its membership has ended it may join again, as a new member. */
 export class MemoryGroup implements Group {

@@ -1,8 +1,8 @@
-import type { Timer } from '../lib/clock.js'
-import type { Deferred } from '../lib/deferred.js'
-import type { GroupMember } from '../transport/transport.js'
-import { type Joined, type Joining, Member, nothing, replaced, stale, type Stamp, stranger } from './memory-member.js'
-import { GroupOffsets } from './memory-offsets.js'
+import type { Timer } from '../../lib/clock.js'
+import type { Deferred } from '../../lib/deferred.js'
+import type { GroupMember } from '../../transport/transport.js'
+import { type Joined, type Joining, Member, nothing, replaced, stale, type Stamp, stranger } from './member.js'
+import { GroupOffsets } from './offsets.js'
 
 /** One consumer group at the broker: rounds of joining and assigning, sessions, committed offsets. Kafka's classic protocol. */
 export class Coordinator {

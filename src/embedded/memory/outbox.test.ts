@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { silentLogger } from '../lib/log.js'
-import { seededRandom } from '../lib/random.js'
-import { numbered, outgoing, Reading } from '../testing/contract/messages.js'
-import { virtualClock } from '../testing/virtual-clock.js'
-import type { Batch, Connection, Producer } from '../transport/transport.js'
-import { MemoryBroker } from './memory-broker.js'
+import { silentLogger } from '../../lib/log.js'
+import { seededRandom } from '../../lib/random.js'
+import { numbered, outgoing, Reading } from '../../testing/contract/messages.js'
+import { virtualClock } from '../../testing/virtual-clock.js'
+import type { Batch, Connection, Producer } from '../../transport/transport.js'
+import { MemoryBroker } from './broker.js'
 
 const at = { topic: 'orders', partition: 0 }
 const clock = virtualClock()

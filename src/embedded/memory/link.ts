@@ -1,11 +1,11 @@
-import { ClosedError, type FaustError, TransportError } from '../errors.js'
-import { type Backoff, exponential } from '../lib/backoff.js'
-import type { Clock, Timer, TimerKind } from '../lib/clock.js'
-import { Deferred } from '../lib/deferred.js'
-import type { Logger } from '../lib/log.js'
-import type { Random } from '../lib/random.js'
-import type { ConnectionContext } from '../transport/transport.js'
-import type { Fault, Faults, FaultSite, FaultyOperation } from './memory-faults.js'
+import { ClosedError, type FaustError, TransportError } from '../../errors.js'
+import { type Backoff, exponential } from '../../lib/backoff.js'
+import type { Clock, Timer, TimerKind } from '../../lib/clock.js'
+import { Deferred } from '../../lib/deferred.js'
+import type { Logger } from '../../lib/log.js'
+import type { Random } from '../../lib/random.js'
+import type { ConnectionContext } from '../../transport/transport.js'
+import type { Fault, Faults, FaultSite, FaultyOperation } from './faults.js'
 
 /** One request: what it is for, and which faults may strike it. */
 export interface Request {

@@ -1,7 +1,7 @@
-import { TransportError } from '../errors.js'
-import { type Random, uuid } from '../lib/random.js'
-import type { TopicDescription, TopicPartition, TopicSpec } from '../transport/transport.js'
-import { PartitionLog } from './memory-log.js'
+import { TransportError } from '../../errors.js'
+import { type Random, uuid } from '../../lib/random.js'
+import type { TopicDescription, TopicPartition, TopicSpec } from '../../transport/transport.js'
+import { PartitionLog } from './log.js'
 
 /** The topics of one broker and their logs. */
 export class Topics {

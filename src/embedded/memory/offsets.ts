@@ -1,7 +1,7 @@
-import { CommitError, TransportError } from '../errors.js'
-import type { Deferred } from '../lib/deferred.js'
-import type { PartitionOffset, TopicPartition } from '../transport/transport.js'
-import type { Transaction } from './memory-log.js'
+import { CommitError, TransportError } from '../../errors.js'
+import type { Deferred } from '../../lib/deferred.js'
+import type { PartitionOffset, TopicPartition } from '../../transport/transport.js'
+import type { Transaction } from './log.js'
 
 /** The offsets that a group has committed, and those that wait for the end of a transaction. */
 export class GroupOffsets {

@@ -1,8 +1,8 @@
-import { FencedError } from '../errors.js'
-import type { Clock, Timer } from '../lib/clock.js'
-import type { PartitionOffset } from '../transport/transport.js'
-import type { Coordinator } from './memory-coordinator.js'
-import type { PartitionLog, Transaction } from './memory-log.js'
+import { FencedError } from '../../errors.js'
+import type { Clock, Timer } from '../../lib/clock.js'
+import type { PartitionOffset } from '../../transport/transport.js'
+import type { Coordinator } from './coordinator.js'
+import type { PartitionLog, Transaction } from './log.js'
 
 /** The broker's register of producers: their ids, and the transactions that they have open. */
 export class ProducerRegister {

@@ -1,10 +1,17 @@
-import { ClosedError, CommitError, FencedError, SendError, TransportError } from '../errors.js'
-import type { Membership, Outgoing, OutgoingBatch, PartitionOffset, Producer, ProducerOptions } from '../transport/transport.js'
-import type { Link } from './memory-link.js'
-import { asCommitError } from './memory-offsets.js'
-import { maxMessageBytes, Outbox } from './memory-outbox.js'
-import type { BrokerState } from './memory-state.js'
-import type { ProducerSession } from './memory-transactions.js'
+import { ClosedError, CommitError, FencedError, SendError, TransportError } from '../../errors.js'
+import type {
+  Membership,
+  Outgoing,
+  OutgoingBatch,
+  PartitionOffset,
+  Producer,
+  ProducerOptions,
+} from '../../transport/transport.js'
+import type { Link } from './link.js'
+import { asCommitError } from './offsets.js'
+import { maxMessageBytes, Outbox } from './outbox.js'
+import type { BrokerState } from './state.js'
+import type { ProducerSession } from './transactions.js'
 
 /** A producer: its outbox, and the transaction that it has open. */
 export class MemoryProducer implements Producer {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { type Random, seededRandom } from '../lib/random.js'
-import { messagesOf } from '../testing/contract/messages.js'
-import type { Isolation } from '../transport/transport.js'
-import { compact } from './memory-compaction.js'
-import { PartitionLog } from './memory-log.js'
-import { OpenBatch, OpenColumns, Slab } from './memory-open-batch.js'
+import { type Random, seededRandom } from '../../lib/random.js'
+import { messagesOf } from '../../testing/contract/messages.js'
+import type { Isolation } from '../../transport/transport.js'
+import { compact } from './compaction.js'
+import { PartitionLog } from './log.js'
+import { OpenBatch, OpenColumns, Slab } from './open-batch.js'
 
 interface Written {
   readonly offset: number

@@ -1,11 +1,11 @@
-import { EncodeError, FencedError, type FaustError } from '../errors.js'
-import { Deferred } from '../lib/deferred.js'
-import type { Outgoing } from '../transport/transport.js'
-import { bytesPerMessage } from './memory-batch.js'
-import type { Link, Request } from './memory-link.js'
-import { maxBatchBytes, maxCount, OpenBatch, OpenColumns, Slab } from './memory-open-batch.js'
-import type { BrokerState } from './memory-state.js'
-import type { ProducerSession } from './memory-transactions.js'
+import { EncodeError, FencedError, type FaustError } from '../../errors.js'
+import { Deferred } from '../../lib/deferred.js'
+import type { Outgoing } from '../../transport/transport.js'
+import { bytesPerMessage } from './batch.js'
+import type { Link, Request } from './link.js'
+import { maxBatchBytes, maxCount, OpenBatch, OpenColumns, Slab } from './open-batch.js'
+import type { BrokerState } from './state.js'
+import type { ProducerSession } from './transactions.js'
 
 /** Bytes of key and value of a message, at most. */
 export const maxMessageBytes: number = 1024 * 1024

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { ClosedError, TransportError } from '../errors.js'
-import { silentLogger } from '../lib/log.js'
-import { seededRandom } from '../lib/random.js'
-import { numbered, outgoing, Reading } from '../testing/contract/messages.js'
-import { Seat } from '../testing/contract/seat.js'
-import { virtualClock } from '../testing/virtual-clock.js'
-import type { Connection, ConnectionContext, Producer } from '../transport/transport.js'
-import { memory } from './memory.js'
-import { MemoryBroker } from './memory-broker.js'
+import { ClosedError, TransportError } from '../../errors.js'
+import { silentLogger } from '../../lib/log.js'
+import { seededRandom } from '../../lib/random.js'
+import { numbered, outgoing, Reading } from '../../testing/contract/messages.js'
+import { Seat } from '../../testing/contract/seat.js'
+import { virtualClock } from '../../testing/virtual-clock.js'
+import type { Connection, ConnectionContext, Producer } from '../../transport/transport.js'
+import { memory } from '../memory.js'
+import { MemoryBroker } from './broker.js'
 
 const at = { topic: 'orders', partition: 0 }
 const clock = virtualClock()
