@@ -5,7 +5,8 @@ import { run } from './parts/stateless-river.js'
 const events = 1_000_000
 const rounds = 5
 
-await run(100_000, { checked: false, start: () => undefined })
+const ignore = (): void => undefined
+await run(100_000, { checked: false, start: ignore, end: ignore })
 const gaps = createHistogram()
 for (let round = 0; round < rounds; round++) {
   let isOver = false
@@ -16,7 +17,7 @@ for (let round = 0; round < rounds; round++) {
     last = now
     if (!isOver) setImmediate(turn)
   }
-  await run(events, { checked: false, start: turn })
+  await run(events, { checked: false, start: turn, end: ignore })
   isOver = true
 }
 

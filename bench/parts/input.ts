@@ -39,6 +39,9 @@ let ring: readonly InputBatch[] | undefined
 /** Keeps about half of the events. */
 export const isKept = (event: BenchEvent): boolean => event.amount % 2 === 0
 
+/** The 100-byte value of `produce` and `consume`, as text. */
+export const valueOf = (id: number): string => values[id % values.length]!
+
 /** Hash of a key's bytes as the Java client computes it; signed. */
 export function murmur2(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start
@@ -155,3 +158,5 @@ function makeRandom(seed: number): () => number {
     return ((high << 15) ^ (state >>> 16)) & 0x7fffffff
   }
 }
+
+const values = Array.from({ length: 1000 }, (_, id) => makeValue(1_000_000 + id, `account-${String(id).padStart(5, '0')}`, id))

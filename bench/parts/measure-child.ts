@@ -11,7 +11,7 @@ const variants = (await import(new URL(file!, import.meta.url).href)) as Record<
 const run = variants[name]
 if (!run) throw new Error(`${file} has no function "${name}".`)
 
-const untimed = (checked: boolean): Trial => ({ checked, start: () => {} })
+const untimed = (checked: boolean): Trial => ({ checked, start: () => {}, end: () => {} })
 const { checksum } = await run(checkedEvents, untimed(true))
 const end = performance.now() + warmUpMs
 while (performance.now() < end) await run(warmUpEvents, untimed(false))
@@ -19,17 +19,23 @@ const sample = await time(run, Number(events))
 process.send!({ ...sample, outcome: { ...sample.outcome, checksum } }, () => process.exit())
 
 async function time(measured: Run, count: number): Promise<Sample> {
-  let cpu = process.cpuUsage()
-  let wall = performance.now()
-  const start = (): void => {
-    cpu = process.cpuUsage()
-    wall = performance.now()
-  }
-  const outcome: Outcome = await measured(count, { checked: false, start })
-  const wallMs = performance.now() - wall
-  const used = process.cpuUsage(cpu)
-  const each = (us: number): number => us / outcome.events
-  return { cpu: each(used.user + used.system), wall: each(wallMs * 1000), outcome: pick(outcome) }
+  let begin = reading()
+  let end: Reading | undefined
+  const start = (): void => void (begin = reading())
+  const outcome: Outcome = await measured(count, { checked: false, start, end: () => void (end = reading()) })
+  const { cpu, wall } = end ?? reading()
+  return { cpu: (cpu - begin.cpu) / outcome.events, wall: (wall - begin.wall) / outcome.events, outcome: pick(outcome) }
+}
+
+/** Microseconds. */
+interface Reading {
+  readonly cpu: number
+  readonly wall: number
+}
+
+function reading(): Reading {
+  const { user, system } = process.cpuUsage()
+  return { cpu: user + system, wall: performance.now() * 1000 }
 }
 
 /** Only what the variants can be compared by. */

@@ -16,6 +16,8 @@ export interface Trial {
   readonly checked: boolean
   /** Marks the end of the preparation. Without it the time counts from the call. */
   start(): void
+  /** Marks the end of the work. Without it the time counts to the answer. */
+  end(): void
 }
 
 /** A variant: works through `events` events once. It is called several times in one process. */

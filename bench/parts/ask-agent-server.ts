@@ -1,0 +1,5 @@
+// A worker that answers.
+import { app } from './ask-agent-app.js'
+
+await app.start()
+process.send!('up')
