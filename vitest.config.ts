@@ -1,17 +1,20 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
 
+/** The package's own names to its source. */
+export const aliases = [
+  { find: /^faust-ts$/, replacement: source('index.ts') },
+  { find: /^faust-ts\/(testing|transport|cli|embedded)$/, replacement: `${source('')}$1/$1.ts` },
+]
+
 export default defineConfig({
-  resolve: {
-    alias: [
-      { find: /^faust-ts$/, replacement: source('index.ts') },
-      { find: /^faust-ts\/(testing|transport|cli)$/, replacement: `${source('')}$1/$1.ts` },
-    ],
-  },
+  resolve: { alias: aliases },
   test: {
     include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'],
+    // They need a broker: vitest.kafka.config.ts.
+    exclude: [...configDefaults.exclude, 'test/kafka/**'],
     typecheck: { include: ['src/**/*.test-d.ts', 'test/**/*.test-d.ts'], checker: 'tsc', tsconfig: './tsconfig.json' },
     reporters: ['default', './scripts/summary-reporter.ts'],
     coverage: { include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts', 'src/**/*.test-d.ts'] },

@@ -1,0 +1,45 @@
+// Kafka's own programs, as oracles. Each call takes a second or two: a JVM starts.
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Cluster } from '../../scripts/kafka/cluster.js'
+import { fetchDistribution } from '../../scripts/kafka/distribution.js'
+import { runJava } from '../../scripts/kafka/java.js'
+import type { Place } from './steering.js'
+
+/** Runs a class of Kafka's jars, such as `org.apache.kafka.tools.TopicCommand`; resolves to what it printed. */
+export async function javaTool(name: string, words: readonly string[], input = ''): Promise<string> {
+  return await runJava(await fetchDistribution(), [name, ...words], { input })
+}
+
+/** Sends each line as a value with the Java producer; `words` are more of its options, such as `--compression-codec`, `zstd`. */
+export async function produceLines(
+  bootstrap: string,
+  topic: string,
+  lines: readonly string[],
+  words: readonly string[] = [],
+): Promise<void> {
+  const options = ['--bootstrap-server', bootstrap, '--topic', topic, ...words]
+  await javaTool('org.apache.kafka.tools.ConsoleProducer', options, lines.map(line => `${line}\n`).join(''))
+}
+
+/** The first `count` values of a topic, read with the Java consumer. */
+export async function consumeLines(
+  bootstrap: string,
+  topic: string,
+  { count, words = [] }: { readonly count: number; readonly words?: readonly string[] },
+): Promise<string[]> {
+  const limits = ['--from-beginning', '--max-messages', String(count), '--timeout-ms', '20000']
+  const options = ['--bootstrap-server', bootstrap, '--topic', topic, ...limits, ...words]
+  const printed = await javaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', options)
+  return printed.split('\n').filter(line => line !== '' && !line.startsWith('Processed a total of'))
+}
+
+/** What one node has on disk of a partition, batch by batch and message by message, as the Java tool prints it. */
+export async function dumpLog({ folder }: Cluster, node: number, { topic, partition }: Place): Promise<string> {
+  const log = join(folder, String(node), 'messages', `${topic}-${partition}`)
+  const files = readdirSync(log)
+    .filter(name => name.endsWith('.log'))
+    .sort()
+    .map(name => join(log, name))
+  return await javaTool('kafka.tools.DumpLogSegments', ['--print-data-log', '--files', files.join(',')])
+}

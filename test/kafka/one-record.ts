@@ -1,0 +1,32 @@
+import { crc32c } from '../../src/kafka/crc32c.js'
+
+/** Whose batch it is; nobody's unless said. */
+export interface BatchOwner {
+  readonly producerId?: number
+  readonly producerEpoch?: number
+  readonly sequence?: number
+  readonly isTransactional?: boolean
+}
+
+/** A record batch of one short value without a key, made by hand: no codec of ours is in it. */
+export function oneRecord(value: string, owner: BatchOwner = {}): Buffer {
+  const { producerId = -1, producerEpoch = -1, sequence = -1, isTransactional = false } = owner
+  const text = Buffer.from(value)
+  // attributes, timestamp delta, offset delta, no key, value, no headers; numbers are zigzag, so short ones double.
+  const record = Buffer.from([0, 0, 0, 1, text.length * 2, ...text, 0])
+  const batch = Buffer.alloc(61 + 1 + record.length)
+  batch.writeInt32BE(batch.length - 12, 8)
+  batch.writeInt32BE(-1, 12)
+  batch.writeInt8(2, 16)
+  batch.writeInt16BE(isTransactional ? 0x10 : 0, 21)
+  batch.writeBigInt64BE(BigInt(Date.now()), 27)
+  batch.writeBigInt64BE(BigInt(Date.now()), 35)
+  batch.writeBigInt64BE(BigInt(producerId), 43)
+  batch.writeInt16BE(producerEpoch, 51)
+  batch.writeInt32BE(sequence, 53)
+  batch.writeInt32BE(1, 57)
+  batch.writeInt8(record.length * 2, 61)
+  record.copy(batch, 62)
+  batch.writeUInt32BE(crc32c(batch, 21, batch.length), 17)
+  return batch
+}

@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config'
+import { aliases } from './vitest.config.js'
+
+// The suites against a real Apache Kafka: `npm run test:kafka`.
+export default defineConfig({
+  resolve: { alias: aliases },
+  test: {
+    include: ['test/kafka/**/*.test.ts'],
+    globalSetup: ['./test/kafka/shared-node.ts'],
+    reporters: ['default', './scripts/summary-reporter.ts'],
+    pool: 'forks',
+    // Nodes of several suites at once would only take the processor from each other.
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 30_000,
+  },
+})
