@@ -1,7 +1,8 @@
-import { InvalidArgumentError, type Command } from 'commander'
+import type { Command } from 'commander'
 import type { Connection, TopicDescription } from '../transport/transport.js'
 import { deadLetterOf, deadLetterSuffix, letterLines, originalHeaders, type DeadLetter } from './dead-letter.js'
 import { didYouMean } from './did-you-mean.js'
+import { readCount } from './read-count.js'
 import { readMessages, type StoredMessage } from './read-messages.js'
 import { connected, runs, type Session, type Shell } from './session.js'
 import { printTable, type Columns } from './table.js'
@@ -131,9 +132,4 @@ function placeOf(words: readonly string[]): { topic: string; partition: number; 
   const [, topic, partition, offset] = /^(\S+?) (\d+) (\d+)$/.exec(text) ?? /^(\S+?)\[(\d+)\]@(\d+)$/.exec(text) ?? []
   if (topic === undefined) throw usageError(`A message is named by ${place}, not "${text}".`)
   return { topic, partition: Number(partition), offset: Number(offset) }
-}
-
-function readCount(text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('It must be a whole number above 0.')
 }

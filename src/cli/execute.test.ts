@@ -42,6 +42,8 @@ async function call(app: App | undefined, ...argv: string[]): Promise<Outcome> {
     note: (text: string) => noted.push(text),
     isInteractive: false,
     width: 80,
+    canAsk: false,
+    confirm: () => Promise.resolve(false),
   }
   const code = await execute(argv, { terminal, ...(app === undefined ? {} : { app }) })
   return { code, printed: printed.join('\n'), noted: noted.join('\n') }
@@ -76,11 +78,18 @@ test('lists topics: what is declared, and what the broker has', async () => {
   await app.remote('orders').cast({ id: 1 }, { partition: 2 })
   const { printed } = await call(app, 'topics')
   expect(printed.split('\n')).toEqual([
-    'topic        declared  on the broker  messages  end offsets',
-    'doubled      2         -              -         -',
-    'imported-de  -         1              0         0',
-    'orders       3         3              1         0 0 1',
+    'topic        declared  on the broker  messages  lag  end offsets',
+    'doubled      2         -              -         -    -',
+    'imported-de  -         1              0         -    0',
+    'orders       3         3              1         -    0 0 1',
   ])
+  for (const [offset, lag] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    await connection.admin.resetGroup('shop', [{ topic: 'orders', partition: 2, offset }])
+    expect(JSON.parse((await call(app, 'topics', '--json')).printed)).toMatchObject([{ lag: null }, { lag: null }, { lag }])
+  }
   await app[Symbol.asyncDispose]()
 })
 
@@ -185,6 +194,20 @@ test('what a command throws is said in one line, with its stack when asked for',
   })
   expect(await call(app, 'fail')).toEqual({ code: 1, printed: '', noted: 'error: TypeError: no shop\n(--debug shows where)' })
   expect((await call(app, 'fail', '--debug')).noted).toMatch(/execute\.test\.ts/)
+})
+
+test('several processes need a broker that they share', async () => {
+  const app = newApp('processes')
+  expect(await call(app, 'worker', '--processes', '4')).toMatchObject({
+    code: 2,
+    noted: expect.stringMatching(
+      /^error: --processes 4: on "memory:processes" each process would have a broker of its own\. Name/,
+    ),
+  })
+  for (const count of ['0', '-1', '1.5', 'many']) {
+    const { code, noted } = await call(app, 'worker', '--processes', count)
+    expect([code, noted]).toEqual([2, expect.stringContaining('It must be a whole number above 0')])
+  }
 })
 
 test('refuses names that are its own', async () => {

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander'
 import type { App } from '../index.js'
+import { systemClock } from '../lib/clock.js'
 import { readCommandLine, setEnvironment, wantsStack, type Globals } from './globals.js'
 import { buildProgram, canonicalName } from './program.js'
 import { report } from './report.js'
@@ -19,6 +20,8 @@ export async function execute(argv: readonly string[], surroundings: Surrounding
   const { terminal, app, program = 'faust' } = surroundings
   let withStack = argv.includes('--debug')
   let hasApp = app !== undefined
+  // An open connection need not keep a process alive, and a command may wait for nothing else.
+  const patience = systemClock.after(Infinity, () => undefined, 'service')
   try {
     const isCompletion = argv[0] === 'complete' && argv[1] === '--'
     if (isCompletion) return await answerCompletion(argv.slice(2), surroundings)
@@ -42,6 +45,8 @@ export async function execute(argv: readonly string[], surroundings: Surrounding
     if (isUnknownCommand(error) && !hasApp)
       terminal.note(`(The commands of an app need the app: ${program} -A <module[:export]> <command>)`)
     return code
+  } finally {
+    patience.cancel()
   }
 }
 

@@ -5,6 +5,7 @@ import { addAsk } from './ask-command.js'
 import { addCompletion } from './completion-command.js'
 import { addDeadLetters } from './dead-letters-command.js'
 import { globalOptions } from './globals.js'
+import { addReset } from './reset-command.js'
 import { addSend } from './send-command.js'
 import type { Shell } from './session.js'
 import { addTopics } from './topics-command.js'
@@ -18,6 +19,7 @@ const build: readonly ((program: Command, shell: Shell) => void)[] = [
   addSend,
   addAsk,
   addDeadLetters,
+  addReset,
   addCompletion,
   addOwnCommands,
 ]

@@ -2,7 +2,7 @@ import { CommanderError } from 'commander'
 import type { Terminal } from './terminal.js'
 
 /** Says what went wrong, in one line unless the stack is asked for; returns the exit code. */
-export function report(error: unknown, options: { terminal: Terminal; withStack: boolean }): number {
+export function report(error: unknown, options: { terminal: Pick<Terminal, 'note'>; withStack: boolean }): number {
   const { terminal, withStack } = options
   if (error instanceof CommanderError) return reportUsage(error, options)
   terminal.note(`error: ${inWords(error)}`)
@@ -18,7 +18,7 @@ export function inWords(error: unknown): string {
   return `${error.name}: ${error.message}${cause}`
 }
 
-function reportUsage(error: CommanderError, { terminal, withStack }: { terminal: Terminal; withStack: boolean }): number {
+function reportUsage(error: CommanderError, { terminal, withStack }: Parameters<typeof report>[1]): number {
   if (['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(error.code)) return error.exitCode === 0 ? 0 : 2
   terminal.note(`error: ${error.message.replace(/^error: /, '').replaceAll('\n(', ' (')}`)
   if (withStack && error.cause !== undefined) terminal.note(stackOf(error.cause))

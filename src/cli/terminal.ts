@@ -1,3 +1,5 @@
+import { createInterface } from 'node:readline'
+
 /** Where a call of the command line writes. Standard output belongs to what a command prints. */
 export interface Terminal {
   /** Writes to standard output. */
@@ -8,6 +10,10 @@ export interface Terminal {
   readonly isInteractive: boolean
   /** Columns of an interactive terminal. */
   readonly width: number
+  /** Whether people can be asked something. */
+  readonly canAsk: boolean
+  /** Asks a question; whatever is not yes is no. */
+  confirm(question: string): Promise<boolean>
 }
 
 export const processTerminal: Terminal = {
@@ -18,5 +24,19 @@ export const processTerminal: Terminal = {
   },
   get width() {
     return process.stdout.columns
+  },
+  get canAsk() {
+    return process.stdin.isTTY && process.stderr.isTTY
+  },
+  confirm(question) {
+    const lines = createInterface({ input: process.stdin, output: process.stderr })
+    return new Promise(resolve => {
+      // Ctrl-D and Ctrl-C close it without an answer.
+      lines.once('close', () => resolve(false))
+      lines.question(`${question} [y/N] `, answer => {
+        resolve(/^y(es)?$/i.test(answer.trim()))
+        lines.close()
+      })
+    })
   },
 }

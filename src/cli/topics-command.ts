@@ -32,6 +32,8 @@ interface Row {
   /** `null` for a topic that the broker does not have (yet). */
   readonly broker: TopicDescription | null
   readonly messages: number
+  /** Messages that the app's workers have not committed yet; `null` for a topic of which they have committed nothing. */
+  readonly lag: number | null
   readonly ends: readonly number[]
 }
 
@@ -40,13 +42,14 @@ const columns: Columns<Row> = {
   declared: ({ declared }) => declared?.partitions ?? '-',
   'on the broker': ({ broker }) => broker?.partitions ?? '-',
   messages: ({ broker, messages }) => (broker === null ? '-' : messages),
+  lag: ({ lag }) => lag ?? '-',
   'end offsets': ({ ends }) => ends.join(' '),
 }
 
 async function rows(app: App, { admin }: Connection): Promise<Row[]> {
   const { topics: specs } = app.describe()
   const present = (await admin.topics()).filter(({ name }) => isDeclared(app, name))
-  const offsets = await offsetsOf(admin, present)
+  const [offsets, committed] = await Promise.all([offsetsOf(admin, present), admin.groupOffsets(app.id)])
   const names = new Set([...specs, ...present].map(({ name }) => name))
   return [...names].sort().map(topic => {
     const { starts, ends } = offsets.get(topic) ?? { starts: [], ends: [] }
@@ -54,7 +57,11 @@ async function rows(app: App, { admin }: Connection): Promise<Row[]> {
       topic,
       declared: specs.find(({ name }) => name === topic) ?? null,
       broker: present.find(({ name }) => name === topic) ?? null,
-      messages: ends.reduce((sum, end, partition) => sum + end - (starts[partition] ?? 0), 0),
+      messages: sumOf(ends) - sumOf(starts),
+      lag: lagOf(
+        committed.filter(each => each.topic === topic),
+        { starts, ends },
+      ),
       ends,
     }
   })
@@ -69,6 +76,19 @@ async function offsetsOf(admin: Admin, topics: readonly TopicDescription[]): Pro
   const partitions = partitionsOf(topics)
   const [starts, ends] = await Promise.all([admin.startOffsets(partitions), admin.endOffsets(partitions, 'read-committed')])
   return new Map(topics.map(({ name }) => [name, { starts: inOrder(starts, name), ends: inOrder(ends, name) }]))
+}
+
+/** A partition that was never committed is read from its start. */
+function lagOf(committed: readonly PartitionOffset[], { starts, ends }: Offsets): number | null {
+  if (committed.length === 0) return null
+  const positions = starts.map((start, partition) =>
+    Math.max(start, committed.find(each => each.partition === partition)?.offset ?? 0),
+  )
+  return sumOf(ends) - sumOf(positions)
+}
+
+function sumOf(offsets: readonly number[]): number {
+  return offsets.reduce((sum, offset) => sum + offset, 0)
 }
 
 function inOrder(offsets: readonly PartitionOffset[], name: string): number[] {

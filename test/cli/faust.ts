@@ -1,10 +1,9 @@
 // Runs the command line from its source, in a process of its own.
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const here = fileURLToPath(new URL('.', import.meta.url))
-const limitMs = 18_000
 
 export interface Outcome {
   readonly code: number | null
@@ -13,36 +12,93 @@ export interface Outcome {
 }
 
 export interface Surroundings {
+  /** Default test/cli. */
   readonly cwd?: string
   readonly env?: Record<string, string>
-  /** Sends each signal once its words have been written. */
-  readonly signals?: readonly (readonly [after: string, signal: NodeJS.Signals])[]
+  /** When it is killed; default 18 s. */
+  readonly limitMs?: number
 }
 
-/** One call of `faust`, from test/cli unless said otherwise. */
-export function faust(words: readonly string[], { cwd = here, env = {}, signals = [] }: Surroundings = {}): Promise<Outcome> {
-  const loader = ['--conditions=faust-ts:source', '--import', import.meta.resolve('tsx')]
-  const child = spawn(process.execPath, [...loader, main, ...words], { cwd, env: { ...cleanEnvironment(), ...env } })
-  let [stdout, stderr] = ['', '']
-  const due = [...signals]
-  const look = (): void => {
-    if (due[0] === undefined || !(stdout + stderr).includes(due[0][0])) return
-    child.kill(due.shift()?.[1])
-    look()
+/** Sends each signal, or does whatever it is, once its words have been written; one after the other. */
+type Cues = readonly (readonly [after: string | RegExp, act: NodeJS.Signals | ((written: string) => void)])[]
+
+/** One call of `faust`, to its end. */
+export async function faust(words: readonly string[], surroundings: Surroundings & { signals?: Cues } = {}): Promise<Outcome> {
+  const program = new Program(words, surroundings)
+  for (const [after, act] of surroundings.signals ?? []) {
+    if (!(await program.says(after))) break
+    if (typeof act === 'string') program.kill(act)
+    else act(program.written)
   }
-  child.stdout.on('data', (chunk: Buffer) => ((stdout += chunk.toString()), look()))
-  child.stderr.on('data', (chunk: Buffer) => ((stderr += chunk.toString()), look()))
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), limitMs)
-    child.once('error', reject)
-    child.once('close', code => {
-      clearTimeout(timer)
-      resolve({ code, stdout, stderr })
+  return await program.ended
+}
+
+/** A call of `faust` while it runs. */
+export class Program implements AsyncDisposable {
+  readonly ended: Promise<Outcome>
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #waiting = new Set<() => void>()
+  #stdout = ''
+  #stderr = ''
+  #isOver = false
+
+  constructor(words: readonly string[], { cwd = here, env = {}, limitMs = 18_000 }: Surroundings = {}) {
+    const loader = ['--conditions=faust-ts:source', '--import', import.meta.resolve('tsx')]
+    const child = spawn(process.execPath, [...loader, main, ...words], { cwd, env: { ...cleanEnvironment(), ...env } })
+    this.#child = child
+    child.stdout.on('data', (chunk: Buffer) => ((this.#stdout += chunk.toString()), this.#look()))
+    child.stderr.on('data', (chunk: Buffer) => ((this.#stderr += chunk.toString()), this.#look()))
+    this.ended = new Promise((resolve, reject) => {
+      const timer = setTimeout(() => child.kill('SIGKILL'), limitMs)
+      child.once('error', reject)
+      child.once('close', code => {
+        clearTimeout(timer)
+        this.#isOver = true
+        this.#look()
+        resolve({ code, stdout: this.#stdout, stderr: this.#stderr })
+      })
     })
-  })
+  }
+
+  /** What it has written so far. */
+  get written(): string {
+    return this.#stdout + this.#stderr
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  /** Resolves to true when that has been written, to false when it has ended without. */
+  says(words: string | RegExp): Promise<boolean> {
+    const isSaid = (): boolean => (typeof words === 'string' ? this.written.includes(words) : words.test(this.written))
+    return new Promise(resolve => {
+      const look = (): void => {
+        if (!isSaid() && !this.#isOver) return
+        this.#waiting.delete(look)
+        resolve(isSaid())
+      }
+      this.#waiting.add(look)
+      look()
+    })
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  /** Whatever a test leaves running ends with it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isOver) this.kill('SIGKILL')
+    await this.ended
+  }
+
+  #look(): void {
+    for (const look of this.#waiting) look()
+  }
 }
 
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _options, npm_command: _npm, ...environment } = process.env
-  return environment
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('FAUST_')))
 }
