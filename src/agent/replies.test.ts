@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { virtualClock, type VirtualClock } from '../testing/virtual-clock.js'
-import { Replies, type Pending } from './replies.js'
+import { Replies, type Pending, type RepliesOptions } from './replies.js'
 
 test('each request is given up when its own time is over', async () => {
   const { clock, replies, outcomes, waitFor } = scene()
@@ -66,7 +66,18 @@ test('listening is tried again after it has failed', async () => {
   expect([replies.isReady, attempts]).toEqual([true, 2])
 })
 
-function scene(listen: () => Promise<void> = () => Promise.resolve()) {
+test('listening begins anew, at the next request, when its topic has gone', async () => {
+  const ends: (() => void)[] = []
+  const { replies } = scene((_deliver, ended) => Promise.resolve(void ends.push(ended)))
+  await replies.ready()
+  ends[0]?.()
+  expect(replies.isReady).toBe(false)
+  await replies.ready()
+  await replies.ready()
+  expect([replies.isReady, ends.length]).toEqual([true, 2])
+})
+
+function scene(listen: RepliesOptions['listen'] = () => Promise.resolve()) {
   const clock: VirtualClock = virtualClock()
   const replies = new Replies({ clock, address: 'f-reply-test', place: 'memory:', listen })
   const outcomes: string[] = []

@@ -22,8 +22,8 @@ export interface RepliesOptions {
   readonly address: string
   /** Where the broker is, for the error of an `ask` that nobody answered. */
   readonly place: string
-  /** Creates the reply topic and starts reading it. */
-  readonly listen: (deliver: (batch: Batch) => void) => Promise<void>
+  /** Creates the reply topic and starts reading it; `ended` is called when it can be read no longer. */
+  readonly listen: (deliver: (batch: Batch) => void, ended: () => void) => Promise<void>
 }
 
 /** The replies that this process waits for. Its reader is in no group; late and duplicate replies are ignored. */
@@ -103,12 +103,21 @@ export class Replies {
 
   async #listen(): Promise<void> {
     try {
-      await this.#options.listen(batch => this.#deliver(batch))
+      await this.#options.listen(
+        batch => this.#deliver(batch),
+        () => this.#ended(),
+      )
       this.#isListening = true
     } catch (error) {
       this.#listening = null
       throw error
     }
+  }
+
+  /** Somebody has deleted the reply topic: the next request makes it anew. */
+  #ended(): void {
+    this.#isListening = false
+    this.#listening = null
   }
 
   #deliver(batch: Batch): void {

@@ -44,6 +44,8 @@ export interface TopicOptions {
   replicas?: number
   /** How long messages are kept; default: the broker's. */
   retention?: Duration
+  /** How many bytes of each partition are kept: beyond that the oldest messages go; no limit by default. */
+  retentionBytes?: number
   /** Whether the broker keeps the last message of each key. */
   compacted?: boolean
   /** What happens to a message that cannot be decoded; default `'skip'`: counted and logged. */

@@ -37,8 +37,8 @@ test('several topic values may share a name, and together say what it is like', 
 
 test('what does not make sense together is told at the start, all of it at once', async () => {
   const app = new App('confused', { broker: 'memory:confused' })
-  app.topic('orders', { value, partitions: 3, retention: '1d' })
-  app.topic('orders', { value, partitions: 4, retention: '2d', compacted: true })
+  app.topic('orders', { value, partitions: 3, retention: '1d', retentionBytes: 1000 })
+  app.topic('orders', { value, partitions: 4, retention: '2d', retentionBytes: 2000, compacted: true })
   app.topic('orders', { value, partitions: 3, retention: '24h', compacted: false })
   const local = app.channel('local', { value })
   const isolated: unknown = app.agent('isolated', { topic: local, isolatedPartitions: true }, async () => undefined)
@@ -49,6 +49,7 @@ test('what does not make sense together is told at the start, all of it at once'
   expect((error as DeclarationError).problems).toEqual([
     'topic "orders" is declared with partitions 3 and 4: say it once, or the same',
     'topic "orders" is declared with retention 1d and 2d and 24h: say it once, or the same',
+    'topic "orders" is declared with retentionBytes 1000 and 2000: say it once, or the same',
     'topic "orders" is declared with compacted true and false: say it once, or the same',
     'agent "isolated" has isolatedPartitions, but the channel "local" has no partitions: remove the option',
     'agent "isolated" has sinks, but its function never yields: write it as async function*, or remove .to(…)',

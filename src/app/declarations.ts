@@ -68,7 +68,7 @@ export class Declarations {
 
 function disagreements(name: string, topics: readonly AppTopic[]): string[] {
   const settings = topics.filter(topic => topic.names.includes(name)).map(topic => topic.settings)
-  return (['partitions', 'retention', 'compacted'] as const).flatMap(option => {
+  return (['partitions', 'retention', 'retentionBytes', 'compacted'] as const).flatMap(option => {
     const said = settings.flatMap(setting => setting[option] ?? [])
     const meant = said.map(value => (option === 'retention' ? toMs(value as Duration, option) : value))
     if (new Set(meant).size < 2) return []

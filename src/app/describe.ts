@@ -11,6 +11,8 @@ export interface Description {
   readonly id: string
   /** Where its broker is; never holds a password. */
   readonly broker: string
+  /** Who its worker is in the group of all; undefined where none was named. */
+  readonly instanceId: string | undefined
   readonly agents: readonly AgentDescription[]
   readonly topics: readonly TopicSpec[]
   readonly patterns: readonly string[]
@@ -62,6 +64,7 @@ export function describeApp(id: string, declared: Declarations, runtime: Runtime
   return {
     id,
     broker: runtime.place,
+    instanceId: runtime.instanceId,
     agents: [...declared.agents.values()].map(agent => describeAgent(agent, runtime)),
     topics: declared.specs,
     patterns: declared.topics.flatMap(({ pattern, name }) => (pattern === null ? [] : [name])),

@@ -10,7 +10,7 @@ const nothing = {}
 describe('precedence', () => {
   test('without anything said there are defaults', () => {
     expect(readOptions({}, nothing)).toEqual({
-      transport: expect.objectContaining({ kind: 'memory', place: 'memory:' }),
+      transport: expect.objectContaining({ kind: 'embedded', place: `embedded:${resolve('.faust')}` }),
       codec: json,
       partitions: 8,
       datadir: resolve('.faust'),
@@ -100,8 +100,8 @@ describe('refusals', () => {
     ['logger', { info: () => undefined }, /must have the methods debug, info, warn, error, child/],
     ['guarantee', 'exactly-once', /cannot be 'exactly-once' in this version: use 'at-least-once'/],
     ['guarantee', 'at-most-once', /must be 'at-least-once', got "at-most-once"/],
-    ['broker', 7, /must be a URL such as "memory:" or a transport value, got number/],
-    ['broker', {}, /must be a URL such as "memory:" or a transport value, got object/],
+    ['broker', 7, /must be a URL such as "embedded:.\/.faust" or a transport value, got number/],
+    ['broker', {}, /must be a URL such as "embedded:.\/.faust" or a transport value, got object/],
   ])('%s: %j is refused in words that say what was expected', ([name, value, words]) => {
     const error = refusal({ [name]: value })
     expect(error.option).toBe(name)

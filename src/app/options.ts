@@ -8,7 +8,7 @@ import { brokerFor } from './drivers.js'
 
 /** How an app runs; the environment (`FAUST_` and the name in capitals) wins over what is given here. */
 export interface AppOptions {
-  /** A URL or a transport value; default `memory:`, this process only. */
+  /** A URL or a transport value; default `embedded:./.faust`, shared by all processes that name the directory. */
   broker?: string | Transport
   /** What happens to an event when its worker dies. `exactly-once` is not available in this version. */
   guarantee?: 'at-least-once'
@@ -74,7 +74,7 @@ export function readOptions(given: AppOptions, environment: Environment): Settin
   }
   checkGuarantee(read('guarantee'))
   return {
-    transport: brokerFor((read('broker').value as AppOptions['broker']) ?? 'memory:'),
+    transport: brokerFor((read('broker').value as AppOptions['broker']) ?? 'embedded:./.faust'),
     codec: codecFrom({ name: 'codec', value: given.codec ?? json }),
     partitions: wholeNumber(read('partitions'), 8),
     datadir: resolve(text(read('datadir'), '.faust')),

@@ -112,6 +112,10 @@ export class Runtime {
     return this.#transport.place
   }
 
+  get instanceId(): string | undefined {
+    return this.#settings.instanceId
+  }
+
   /** The workers of this process. */
   get workers(): readonly Worker[] {
     return this.#workers

@@ -131,8 +131,9 @@ test('a pattern covers what it matches, every time it is asked, and nothing of t
 
 test('what is to be created says only what was declared', () => {
   expect(bench('orders').topic.specs).toEqual([{ name: 'orders', partitions: 8 }])
-  const { topic } = bench('orders', { partitions: 3, replicas: 2, retention: '7d', compacted: true })
-  expect(topic.specs).toEqual([{ name: 'orders', partitions: 3, replicas: 2, retentionMs: 604_800_000, compacted: true }])
+  const { topic } = bench('orders', { partitions: 3, replicas: 2, retention: '7d', retentionBytes: 1e9, compacted: true })
+  const retained = { retentionMs: 604_800_000, retentionBytes: 1e9 }
+  expect(topic.specs).toEqual([{ name: 'orders', partitions: 3, replicas: 2, ...retained, compacted: true }])
 })
 
 test('names that the broker would refuse are refused where they are written', () => {
@@ -148,6 +149,9 @@ test('options that are unknown or make no sense are refused by name', () => {
     [{ partitions: 0 }, /partitions must be a whole number above 0, got 0/],
     [{ replicas: 1.5 }, /replicas/],
     [{ retention: 'a week' as '7d' }, /retention/],
+    [{ retentionBytes: 0 }, /retentionBytes must be a whole number above 0, got 0/],
+    [{ retentionBytes: 0.5 }, /retentionBytes/],
+    [{ retentionBytes: '1 GB' as unknown as number }, /retentionBytes must be a whole number above 0, got 1 GB/],
     [{ value: {} as z.ZodType }, /Standard Schema/],
     [{ key: {} as z.ZodType }, /Standard Schema/],
   ]

@@ -26,6 +26,7 @@ export interface TopicSettings {
   readonly partitions?: number
   readonly replicas?: number
   readonly retention?: Duration
+  readonly retentionBytes?: number
   readonly compacted?: boolean
   readonly onDecodeError?: DecodePolicy
   readonly timestamp?: (value: unknown) => number | Date
@@ -104,13 +105,14 @@ export class AppTopic implements Topic<unknown, unknown>, HostTopic {
 
   /** What is to be created where it is missing. */
   get specs(): readonly TopicSpec[] {
-    const { partitions = this.#home.partitions, replicas, retention, compacted } = this.settings
+    const { partitions = this.#home.partitions, replicas, retention, retentionBytes, compacted } = this.settings
     const retentionMs = retention === undefined ? undefined : toMs(retention, 'retention')
     return this.names.map(name => ({
       name,
       partitions,
       ...(replicas === undefined ? {} : { replicas }),
       ...(retentionMs === undefined ? {} : { retentionMs }),
+      ...(retentionBytes === undefined ? {} : { retentionBytes }),
       ...(compacted === undefined ? {} : { compacted }),
     }))
   }
@@ -180,6 +182,7 @@ function checkSettings(name: string, settings: TopicSettings): void {
     'partitions',
     'replicas',
     'retention',
+    'retentionBytes',
     'compacted',
     'onDecodeError',
     'timestamp',
@@ -188,9 +191,9 @@ function checkSettings(name: string, settings: TopicSettings): void {
   if (unknown !== undefined) {
     throw new OptionError(`Topic "${name}" has no option "${unknown}". It takes ${known.join(', ')}.`, { option: unknown })
   }
-  for (const option of ['partitions', 'replicas'] as const) {
+  for (const option of ['partitions', 'replicas', 'retentionBytes'] as const) {
     const value = settings[option]
-    if (value === undefined || (Number.isInteger(value) && value > 0)) continue
+    if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue
     throw new OptionError(`Topic "${name}": ${option} must be a whole number above 0, got ${String(value)}.`, { option })
   }
   if (settings.retention !== undefined) toMs(settings.retention, `topic "${name}": retention`)

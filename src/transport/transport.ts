@@ -234,6 +234,8 @@ export interface TopicSpec {
   readonly partitions: number
   readonly replicas?: number
   readonly retentionMs?: number
+  /** Bytes kept of each partition: beyond that the oldest messages go, in the broker's own time; default -1, no limit. */
+  readonly retentionBytes?: number
   readonly compacted?: boolean
 }
 
@@ -246,6 +248,8 @@ export interface TopicDescription {
   readonly replicas: number
   /** -1 for ever. */
   readonly retentionMs: number
+  /** Bytes kept of each partition; -1 for no limit. */
+  readonly retentionBytes: number
   readonly compacted: boolean
 }
 
@@ -266,6 +270,12 @@ export interface Admin {
   deleteRecords(before: readonly PartitionOffset[]): Promise<void>
   /** Offsets that a group has committed, whoever asks (for the command line). */
   groupOffsets(groupId: string): Promise<readonly PartitionOffset[]>
+  /**
+   * Makes the group's committed offsets exactly these (Kafka: DeleteGroups, then OffsetCommit without a member): a partition
+   * that is not named counts as never committed. Throws `TransportError` and changes nothing while the group has members,
+   * also silent ones whose session has not ended, or where a partition does not exist.
+   */
+  resetGroup(groupId: string, offsets: readonly PartitionOffset[]): Promise<void>
   /** Runs after topics appear, disappear or gain partitions; returns how to stop. */
   watchTopics(changed: () => void): () => void
 }

@@ -35,7 +35,7 @@ export class Client implements Host {
     this.turn = new TurnBudget(settings.clock)
     this.checksRoundTrips = settings.checksRoundTrips
     const lost = (error: Error): void => this.#lost(error)
-    this.link = new Link({ ...settings, specFor: plan.specFor, onHopeless: lost, onUndelivered: lost })
+    this.link = new Link({ ...settings, appId: plan.appId, specFor: plan.specFor, onHopeless: lost, onUndelivered: lost })
   }
 
   /** Sends what is still to be sent. Rejects with the first failure of a send that nobody awaited. */

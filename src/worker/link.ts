@@ -9,6 +9,7 @@ import { Replies } from '../agent/replies.js'
 import type { Batch, Connection, Producer, Reader, TopicSpec, Transport } from '../transport/transport.js'
 
 export interface LinkOptions {
+  readonly appId: string
   readonly transport: Transport
   readonly clientId: string
   readonly clock: Clock
@@ -36,14 +37,14 @@ export class Link {
   #isClosed = false
 
   constructor(options: LinkOptions) {
-    const { clock, random, transport, onHopeless, onUndelivered } = options
+    const { appId, clock, random, transport, onHopeless, onUndelivered } = options
     this.#options = options
     this.outbox = new Outbox({ clock, prepare: topic => this.#prepare(topic), onHopeless, onUndelivered }, keyHash)
     this.replies = new Replies({
       clock,
-      address: replyPrefix + uuid(random),
+      address: `${replyPrefix}${appId}-${uuid(random)}`,
       place: transport.place,
-      listen: deliver => this.#listen(deliver),
+      listen: (deliver, ended) => this.#listen(deliver, ended),
     })
   }
 
@@ -79,8 +80,8 @@ export class Link {
     this.outbox.close()
     const connection = await this.#opening?.catch(() => null)
     if (connection === null || connection === undefined) return
-    if (this.replies.isReady) await connection.admin.deleteTopics([this.replies.address]).catch(() => undefined)
     await this.#replyReader?.close()
+    if (this.replies.isReady) await connection.admin.deleteTopics([this.replies.address]).catch(() => undefined)
     await this.#producer?.close()
     await connection.close()
   }
@@ -130,13 +131,18 @@ export class Link {
     return { name: topic, partitions: like?.partitions ?? this.#options.partitions }
   }
 
-  async #listen(deliver: (batch: Batch) => void): Promise<void> {
+  async #listen(deliver: (batch: Batch) => void, ended: () => void): Promise<void> {
     const connection = await this.connection()
     const topic = this.replies.address
     await connection.admin.createTopics([{ name: topic, partitions: 1, retentionMs: dayMs }])
-    const onError = (error: Error): void => this.#options.log.error({ error, topic }, 'Replies cannot be read')
-    this.#replyReader = connection.reader({ isolation: 'read-uncommitted', onError })
-    this.#replyReader.add({ topic, partition: 0 }, 'earliest', batch => {
+    const onError = (error: Error): void => {
+      this.#options.log.warn({ error, topic }, 'Replies cannot be read any more: the next ask makes the topic anew')
+      void reader.close()
+      ended()
+    }
+    const reader = connection.reader({ isolation: 'read-uncommitted', onError })
+    this.#replyReader = reader
+    reader.add({ topic, partition: 0 }, 'earliest', batch => {
       deliver(batch)
       return true
     })

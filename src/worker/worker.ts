@@ -70,6 +70,7 @@ export class Worker implements Host {
     this.checksRoundTrips = settings.checksRoundTrips
     this.link = new Link({
       ...settings,
+      appId: plan.appId,
       specFor: plan.specFor,
       onHopeless: error => {
         this.#assignment.committer.halt()

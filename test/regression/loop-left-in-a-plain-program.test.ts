@@ -3,7 +3,7 @@ import { App, crash, createLogger } from 'faust-ts'
 import { testWorker } from 'faust-ts/testing'
 import { z } from 'zod'
 
-const app = new App('plain')
+const app = new App('plain', { broker: 'memory:' })
 const numbers = app.topic('numbers', { value: z.number(), partitions: 1 })
 
 async function firstOf(stream: AsyncIterable<number>): Promise<number> {

@@ -82,6 +82,25 @@ test('disposing of an app rejects what it asks, at whatever step it is, and leav
   await asking[Symbol.asyncDispose]()
 })
 
+test('an app whose reply topic was deleted asks again on a fresh one', async () => {
+  const lines: string[] = []
+  const { asking, answering, agent } = pair('memory:reply-topic-deleted')
+  using _world = asking.override({ logger: logTo(lines) })
+  await using _running = await answering.start()
+  expect(await agent.ask(2)).toBe(4)
+  await using connection = await closing(answering)
+  const names = async (): Promise<string[]> => (await connection.admin.topics()).map(({ name }) => name)
+  const [address = ''] = (await names()).filter(name => name.startsWith('f-reply-asking-'))
+  await connection.admin.deleteTopics([address])
+  await until(() => lines.length > 0)
+  expect(lines).toEqual(['warn Replies cannot be read any more: the next ask makes the topic anew'])
+  expect(await names()).not.toContain(address)
+  for (const n of [3, 4]) expect(await agent.ask(n)).toBe(n * 2)
+  expect(await names()).toContain(address)
+  await asking[Symbol.asyncDispose]()
+  expect(await names()).not.toContain(address)
+})
+
 test('a map whose app is disposed of ends with ClosedError and sends nothing more', async () => {
   const { asking, answering, agent, seen } = pair('memory:disposed-map')
   await using _running = await answering.start()

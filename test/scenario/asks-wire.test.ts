@@ -33,7 +33,7 @@ test('an ask is the bare value too: where the answer goes stands in headers', as
       value: '{"a":3,"b":4}',
       headers: {
         trace: 'abc',
-        'Faust-Ag-ReplyTo': expect.stringMatching(/^f-reply-[\da-f-]{36}$/) as string,
+        'Faust-Ag-ReplyTo': expect.stringMatching(/^f-reply-request-[\da-f-]{36}$/) as string,
         'Faust-Ag-CorrelationId': 'the-id',
         'Faust-Ag-ErrorReplies': '1',
       },

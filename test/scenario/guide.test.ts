@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileS
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { formatWithOptions } from 'node:util'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { compile, ours, root } from '../types/compile.js'
 
 interface Page {
@@ -37,6 +37,7 @@ describe.each(pages.filter(({ output }) => output !== undefined))('$name', ({ na
   test('its program prints what the page says', async () => {
     const file = join(folder, `${name}.ts`)
     writeFileSync(file, program)
+    vi.stubEnv('FAUST_BROKER', `embedded:${join(folder, name)}.faust`)
     const printed: string[] = []
     const { log } = console
     console.log = (...words: unknown[]) => void printed.push(formatWithOptions({ colors: false }, ...words))

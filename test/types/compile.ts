@@ -31,6 +31,7 @@ export type Library = Readonly<Record<string, string>>
 export const ours: Library = {
   'faust-ts': join(root, 'src/index.ts'),
   'faust-ts/testing': join(root, 'src/testing/testing.ts'),
+  'faust-ts/embedded': join(root, 'src/embedded/embedded.ts'),
   'faust-ts/transport': join(root, 'src/transport/transport.ts'),
 }
 

@@ -169,6 +169,7 @@ interface TopicOptions {
   partitions?: number
   replicas?: number
   retention?: Duration
+  retentionBytes?: number
   compacted?: boolean
   onDecodeError?: DecodePolicy
 }

@@ -108,7 +108,7 @@ test('faust-ts has these types', () => {
   ])
 })
 
-test.each(['index.ts', 'testing/testing.ts', 'transport/transport.ts', 'cli/cli.ts'])(
+test.each(['index.ts', 'testing/testing.ts', 'transport/transport.ts', 'embedded/embedded.ts', 'cli/cli.ts'])(
   '%s: whatever it exports says what it is',
   path => {
     const undocumented = entryPoint(path).declarations.filter(({ isDocumented }) => !isDocumented)

@@ -36,7 +36,7 @@ export class MemoryAdmin implements Admin {
   }
 
   addPartitions(topic: string, partitions: number): Promise<void> {
-    return this.#ask('add partitions', () => this.#broker.topics.grow(topic, partitions))
+    return this.#ask('add partitions', () => void this.#broker.topics.grow(topic, partitions))
   }
 
   deleteTopics(names: readonly string[]): Promise<void> {
@@ -65,6 +65,14 @@ export class MemoryAdmin implements Admin {
 
   groupOffsets(groupId: string): Promise<readonly PartitionOffset[]> {
     return this.#ask(`read the offsets of the group "${groupId}"`, () => this.#broker.coordinator(groupId).offsets.all())
+  }
+
+  resetGroup(groupId: string, offsets: readonly PartitionOffset[]): Promise<void> {
+    const copy = offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
+    return this.#ask(`reset the group "${groupId}"`, () => {
+      for (const at of copy) this.#broker.log(at, 'reset the offset of')
+      this.#broker.coordinator(groupId).reset(copy)
+    })
   }
 
   watchTopics(changed: () => void): () => void {

@@ -8,10 +8,11 @@ import type {
   Reader,
   ReaderOptions,
 } from '../../transport/transport.js'
+import { BatchProducer } from '../producer.js'
 import { MemoryAdmin } from './admin.js'
+import { MemoryCourier } from './courier.js'
 import { MemoryGroup } from './group.js'
 import type { Link } from './link.js'
-import { MemoryProducer } from './producer.js'
 import { MemoryReader } from './reader.js'
 import type { BrokerState } from './state.js'
 
@@ -37,7 +38,7 @@ export class MemoryConnection implements Connection {
 
   producer(options: ProducerOptions): Promise<Producer> {
     return this.#link.call({ what: 'open a producer' }, answer =>
-      answer.resolve(new MemoryProducer(this.#link, this.#broker, options)),
+      answer.resolve(new BatchProducer(this.#link, new MemoryCourier(this.#link, this.#broker, options))),
     )
   }
 

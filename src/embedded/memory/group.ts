@@ -1,10 +1,10 @@
 import { FencedError, TransportError } from '../../errors.js'
 import type { Timer } from '../../lib/clock.js'
 import type { Group, GroupOptions, JoinRound, Membership, PartitionOffset, TopicPartition } from '../../transport/transport.js'
-import type { Coordinator } from './coordinator.js'
+import type { Coordinator } from '../group/coordinator.js'
+import type { Joined, Stamp } from '../group/member.js'
+import { asCommitError } from '../group/offsets.js'
 import type { Link, Request } from './link.js'
-import type { Joined, Stamp } from './member.js'
-import { asCommitError } from './offsets.js'
 import type { BrokerState } from './state.js'
 
 /** One connection's member of a group. After its membership has ended it may join again, as a new member. */
@@ -68,7 +68,7 @@ export class MemoryGroup implements Group {
 
   committed(partitions: readonly TopicPartition[]): Promise<readonly PartitionOffset[]> {
     const what = `read the offsets of the group "${this.#options.groupId}"`
-    return this.#link.call({ what }, answer => this.#coordinator.offsets.fetch([...partitions], answer))
+    return this.#link.call({ what }, answer => answer.resolve(this.#coordinator.offsets.of(partitions)))
   }
 
   async leave(): Promise<void> {
@@ -82,11 +82,12 @@ export class MemoryGroup implements Group {
   #joinRound(round: JoinRound): Promise<Joined> {
     const { sessionTimeoutMs, rebalanceTimeoutMs, groupId } = this.#options
     const { memberId, instanceId } = this.#stamp()
-    const onRebalance = (): void => this.#notice(memberId)
+    const { clock } = this.#link
+    const nudge = (): void => this.#link.turn(() => this.#notice(memberId))
     const request = { ...this.#request(`join the group "${groupId}"`), operation: 'join', topics: round.topics } as const
     const who = { memberId, instanceId, isNew: this.#isNew, metadata: Uint8Array.from(round.metadata) }
     return this.#link.call(request, answer =>
-      this.#coordinator.join({ ...who, sessionTimeoutMs, rebalanceTimeoutMs, link: this.#link, onRebalance }, answer),
+      this.#coordinator.join({ ...who, sessionTimeoutMs, rebalanceTimeoutMs, clock, nudge }, answer),
     )
   }
 

@@ -1,10 +1,8 @@
-import { ClosedError, type FaustError, TransportError } from '../../errors.js'
+import { TransportError } from '../../errors.js'
 import { type Backoff, exponential } from '../../lib/backoff.js'
-import type { Clock, Timer, TimerKind } from '../../lib/clock.js'
 import { Deferred } from '../../lib/deferred.js'
-import type { Logger } from '../../lib/log.js'
-import type { Random } from '../../lib/random.js'
 import type { ConnectionContext } from '../../transport/transport.js'
+import { Lifetime, type Refuse } from '../lifetime.js'
 import type { Fault, Faults, FaultSite, FaultyOperation } from './faults.js'
 
 /** One request: what it is for, and which faults may strike it. */
@@ -19,44 +17,22 @@ export interface Request {
   readonly fence?: () => void
 }
 
-/** One connection's way to the broker: every turn, timer and promise of it, and what becomes of them when it ends. */
-export class Link {
-  readonly clientId: string
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Logger
+/** One connection's way to the broker: what is asked, which faults strike it, and that it is settled when the connection ends. */
+export class Link extends Lifetime {
   readonly faults: Faults | null
   readonly #backoff: Backoff
   readonly #pending = new Set<(refuse: Refuse) => void>()
-  readonly #parts = new Map<() => void, () => Promise<void>>()
-  readonly #timers = new Set<Timer>()
-  readonly #unwatch: () => void
-  #queued = 0
-  #refuse: Refuse | null = null
 
   constructor(context: ConnectionContext, faults: Faults | null) {
-    this.clientId = context.clientId
-    this.clock = context.clock
-    this.random = context.random
-    this.log = context.log
+    super(context)
     this.faults = faults
     this.#backoff = exponential({ initialMs: 100, maxMs: 1000, random: context.random })
-    this.#unwatch = context.clock.watch(() => ({ queued: this.#queued, atWork: 0, asking: 0 }))
-  }
-
-  get isEnded(): boolean {
-    return this.#refuse !== null
-  }
-
-  /** Why nothing can be done any more; only of a link that has ended. */
-  refusal(what: string): FaustError {
-    return (this.#refuse ?? closed(this.clientId))(what)
   }
 
   /** Asks the broker in the next turn. The answer may come much later; it is a rejection when the connection ends first. */
   call<T>(request: Request, run: (answer: Deferred<T>) => void): Promise<T> {
     const answer = new Deferred<T>()
-    if (this.#refuse !== null) answer.reject(this.#refuse(request.what))
+    if (this.isEnded) answer.reject(this.refusal(request.what))
     else {
       this.#await(request.what, answer)
       this.turn(() => this.attempt(request, isAnswerLost => settleBy(run, isAnswerLost ? lostAnswer<T>() : answer)))
@@ -85,56 +61,16 @@ export class Link {
     this.after(this.#backoff.delayMs(attempt), run, 'work')
   }
 
-  turn(run: () => void): void {
-    this.#queued++
-    this.clock.turn(() => {
-      this.#queued--
-      if (this.#refuse === null) run()
-    })
-  }
-
-  /** A timer that ends with the link. */
-  after(delayMs: number, run: () => void, kind: TimerKind): Timer {
-    if (this.#refuse !== null) return { cancel: () => undefined }
-    const fire = (): void => {
-      this.#timers.delete(timer)
-      run()
-    }
-    const timer = this.clock.after(delayMs, fire, kind)
-    this.#timers.add(timer)
-    return {
-      cancel: () => {
-        this.#timers.delete(timer)
-        timer.cancel()
-      },
-    }
-  }
-
-  /** Something made from this connection ends with it: at once, or with time for goodbyes. Returns how to forget it. */
-  attach(end: () => void, close: () => Promise<void> = () => Promise.resolve(end())): () => void {
-    this.#parts.set(end, close)
-    return () => void this.#parts.delete(end)
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(Array.from(this.#parts.values(), close => close()))
-    this.#end(closed(this.clientId))
-  }
-
   /** As when the process at this end has crashed. */
   sever(): void {
-    this.#end(severed(this.clientId))
+    this.end(severed(this.clientId))
   }
 
-  #end(refuse: Refuse): void {
-    if (this.#refuse !== null) return
-    this.#refuse = refuse
-    this.#unwatch()
-    for (const timer of this.#timers) timer.cancel()
-    for (const end of this.#parts.keys()) end()
+  override end(refuse: Refuse): void {
+    if (this.isEnded) return
+    super.end(refuse)
     for (const fail of this.#pending) fail(refuse)
     this.#pending.clear()
-    this.#parts.clear()
   }
 
   #await<T>(what: string, answer: Deferred<T>): void {
@@ -144,8 +80,6 @@ export class Link {
     answer.promise.then(forget, forget)
   }
 }
-
-type Refuse = (what: string) => FaustError
 
 function settleBy<T>(run: (answer: Deferred<T>) => void, answer: Deferred<T>): void {
   try {
@@ -159,10 +93,6 @@ function lostAnswer<T>(): Deferred<T> {
   const answer = new Deferred<T>()
   answer.promise.catch(() => undefined)
   return answer
-}
-
-function closed(clientId: string): Refuse {
-  return what => new ClosedError(`Cannot ${what}: the connection of "${clientId}" is closed. Connect again.`)
 }
 
 function severed(clientId: string): Refuse {

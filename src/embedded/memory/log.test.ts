@@ -4,7 +4,7 @@ import { messagesOf } from '../../testing/contract/messages.js'
 import type { Isolation } from '../../transport/transport.js'
 import { compact } from './compaction.js'
 import { PartitionLog } from './log.js'
-import { OpenBatch, OpenColumns, Slab } from './open-batch.js'
+import { SlabBatch, OpenColumns, Slab } from './slab-batch.js'
 
 interface Written {
   readonly offset: number
@@ -14,7 +14,7 @@ interface Written {
 
 /** A log and, beside it, what must be in it, as plain as can be. */
 class Pair {
-  readonly log = new PartitionLog({ topic: 'orders', partition: 0 }, -1)
+  readonly log = new PartitionLog({ topic: 'orders', partition: 0 }, { ms: -1, bytes: -1 })
   readonly open = new Set<{ status: 'open' | 'committed' | 'aborted' }>()
   written: Written[] = []
   readonly #slab = new Slab(1024 * 1024)
@@ -31,7 +31,7 @@ class Pair {
 
   append(): void {
     const transaction = [null, null, ...this.open][this.below(2 + this.open.size)] ?? null
-    const batch = new OpenBatch({ topic: 'orders', partition: 0, sequence: this.#sequence++ }, this.#slab, new OpenColumns())
+    const batch = new SlabBatch({ topic: 'orders', partition: 0, sequence: this.#sequence++ }, this.#slab, new OpenColumns())
     for (let left = 1 + this.below(4); left > 0; left--) {
       const key = `key-${this.below(5)}`
       this.written.push({ offset: this.log.end + batch.count, key, transaction })
@@ -109,9 +109,9 @@ test.for(Array.from({ length: 60 }, (_, seed) => seed))('a log reads as written,
 })
 
 test('a batch that is sent again is stored once', () => {
-  const log = new PartitionLog({ topic: 'orders', partition: 0 }, -1)
+  const log = new PartitionLog({ topic: 'orders', partition: 0 }, { ms: -1, bytes: -1 })
   const slab = new Slab(1024)
-  const batch = new OpenBatch({ topic: 'orders', partition: 0, sequence: 4 }, slab, new OpenColumns())
+  const batch = new SlabBatch({ topic: 'orders', partition: 0, sequence: 4 }, slab, new OpenColumns())
   batch.add({ topic: 'orders', partition: 0, timestamp: 1, key: null, keyStart: 0, keyEnd: 0, value: 'v', headers: null })
   const writer = { producerId: 7, epoch: 0, transaction: null, nowMs: 1 }
   expect([log.append(batch, writer), log.append(batch, writer), log.end]).toEqual([0, 0, 1])

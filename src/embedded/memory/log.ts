@@ -12,16 +12,18 @@ export class PartitionLog {
   /** Called after the log has changed in a way that readers wait for. */
   readonly listeners: Set<() => void> = new Set()
   isDeleted = false
-  readonly #retentionMs: number
+  readonly #retention: Retention
+  /** Bytes of all entries. */
+  #bytes = 0
   /** First offset of each open transaction, lowest first. */
   readonly #open = new Map<Transaction, number>()
   readonly #lastStored = new Map<number, Stored>()
   #entries: Entry[] = []
 
-  constructor(at: TopicPartition, retentionMs: number) {
+  constructor(at: TopicPartition, retention: Retention) {
     this.topic = at.topic
     this.partition = at.partition
-    this.#retentionMs = retentionMs
+    this.#retention = retention
   }
 
   get entries(): readonly Entry[] {
@@ -77,20 +79,28 @@ export class PartitionLog {
   trim(offset: number): void {
     if (offset <= this.start) return
     this.start = offset
-    this.#entries.splice(0, this.#indexOf(offset))
+    for (const { batch } of this.#entries.splice(0, this.#indexOf(offset))) this.#bytes -= batch?.bytes ?? 0
     this.#wake()
   }
 
-  /** Drops what has outlived the retention. */
+  /** Drops what has outlived the retention, and what is beyond its bytes. */
   expire(nowMs: number): void {
-    if (this.#retentionMs < 0) return
-    const kept = this.#entries.find(entry => entry.latestMs >= nowMs - this.#retentionMs)
+    const { ms, bytes } = this.#retention
+    if (ms < 0 && bytes < 0) return
+    let left = this.#bytes
+    const kept = this.#entries.find(({ latestMs, batch }) => {
+      left -= batch?.bytes ?? 0
+      const isLate = ms >= 0 && latestMs < nowMs - ms
+      const isBeyond = bytes >= 0 && left >= bytes
+      return !isLate && !isBeyond
+    })
     this.trim(Math.min(kept?.base ?? this.end, this.endFor('read-committed')))
   }
 
   /** Replaces batches by what `keep` leaves of them; offsets stay. */
   compact(keep: (entry: Entry) => Batch | null): void {
     this.#entries = this.#entries.map(entry => ({ ...entry, batch: keep(entry) }))
+    this.#bytes = this.#entries.reduce((sum, { batch }) => sum + (batch?.bytes ?? 0), 0)
   }
 
   delete(): void {
@@ -101,6 +111,7 @@ export class PartitionLog {
   #push(entry: Entry, nowMs: number): void {
     this.#entries.push(entry)
     this.end = entry.next
+    this.#bytes += entry.batch?.bytes ?? 0
     this.expire(nowMs)
   }
 
@@ -119,6 +130,12 @@ export class PartitionLog {
     }
     return low
   }
+}
+
+/** How long and how much of a log is kept; -1 for ever, without limit. */
+export interface Retention {
+  readonly ms: number
+  readonly bytes: number
 }
 
 /** One stored batch, or a transaction's marker. */

@@ -1,13 +1,13 @@
-import type { TopicPartition } from '../../transport/transport.js'
-import { Coordinator } from './coordinator.js'
+import type { TopicDescription, TopicPartition } from '../../transport/transport.js'
+import { Coordinator } from '../group/coordinator.js'
+import { Topics } from '../topics.js'
 import type { Faults } from './faults.js'
-import type { PartitionLog } from './log.js'
-import { Topics } from './topics.js'
+import { PartitionLog } from './log.js'
 import { ProducerRegister } from './transactions.js'
 
 /** What a memory broker holds; every connection to it works on this. */
 export class BrokerState {
-  readonly topics: Topics = new Topics()
+  readonly topics: Topics<PartitionLog> = new Topics(openLog)
   readonly producers: ProducerRegister = new ProducerRegister()
   readonly faults: Faults | null
   readonly #coordinators = new Map<string, Coordinator>()
@@ -29,11 +29,19 @@ export class BrokerState {
   }
 
   deleteTopic(name: string): void {
-    if (!this.topics.delete(name)) return
+    const topic = this.topics.delete(name)
+    if (topic === null) return
+    for (const log of topic.logs) log.delete()
     for (const coordinator of this.#coordinators.values()) coordinator.offsets.forget(name)
   }
 
   memberId(clientId: string): string {
     return `${clientId}-${String(++this.#memberCount).padStart(4, '0')}`
   }
+}
+
+function openLog({ name, compacted, retentionMs, retentionBytes }: TopicDescription, partition: number): PartitionLog {
+  // What is only compacted keeps the last message of each key for ever.
+  const retention = compacted ? { ms: -1, bytes: -1 } : { ms: retentionMs, bytes: retentionBytes }
+  return new PartitionLog({ topic: name, partition }, retention)
 }

@@ -1,7 +1,7 @@
 import { FencedError } from '../../errors.js'
 import type { Clock, Timer } from '../../lib/clock.js'
 import type { PartitionOffset } from '../../transport/transport.js'
-import type { Coordinator } from './coordinator.js'
+import type { Coordinator } from '../group/coordinator.js'
 import type { PartitionLog, Transaction } from './log.js'
 
 /** The broker's register of producers: their ids, and the transactions that they have open. */
@@ -91,17 +91,16 @@ export class TransactionalId {
 export class OpenTransaction implements Transaction {
   status: 'open' | 'committed' | 'aborted' = 'open'
   readonly logs: Set<PartitionLog> = new Set()
-  readonly #groups = new Set<Coordinator>()
+  readonly #held: { readonly coordinator: Coordinator; readonly offsets: readonly PartitionOffset[] }[] = []
 
   hold(coordinator: Coordinator, offsets: readonly PartitionOffset[]): void {
-    coordinator.offsets.hold(this, offsets)
-    this.#groups.add(coordinator)
+    this.#held.push({ coordinator, offsets })
   }
 
   /** The outcome is known before the first marker is written: readers that the marker wakes look at it. */
   end(isCommit: boolean, nowMs: number): void {
     this.status = isCommit ? 'committed' : 'aborted'
     for (const log of this.logs) log.mark(this, nowMs)
-    for (const group of this.#groups) group.offsets.complete(this)
+    if (isCommit) for (const { coordinator, offsets } of this.#held) coordinator.offsets.commit(offsets)
   }
 }

@@ -52,6 +52,8 @@ export interface Requests {
   offsetsForTime: { asks: { partitions: readonly TopicPartition[]; timestamp: number }; gets: readonly PartitionOffset[] }
   deleteRecords: { asks: { before: readonly PartitionOffset[] }; gets: null }
   groupOffsets: { asks: { groupId: string }; gets: readonly PartitionOffset[] }
+  /** Refused with FAUST_TRANSPORT while the group has members. */
+  resetGroup: { asks: { groupId: string; offsets: readonly PartitionOffset[] }; gets: null }
 
   openProducer: { asks: { transactionalId: string | null; transactionTimeoutMs: number }; gets: WriterId }
   closeProducer: { asks: { writer: WriterId }; gets: null }

@@ -7,6 +7,7 @@ export const administration: readonly ContractTest[] = [
   { name: 'topics: are created as specified and described', run: creates },
   { name: 'topics: creating leaves what exists untouched', run: createsOnce },
   { name: 'topics: that cannot be are refused', run: refusesTopics },
+  { name: 'topics: keep no more of a partition than they are told to, and no less', run: keepsBytes },
   { name: 'topics: gain partitions', run: grows },
   { name: 'topics: that were deleted and created anew have another id and no messages', run: recreates },
   { name: 'topics: deleting what does not exist is no error', run: deletesNothing },
@@ -29,7 +30,7 @@ async function creates(scene: Scene): Promise<void> {
     admin.createTopics([
       { name: names[0], partitions: 3 },
       { name: names[1], partitions: 1, compacted: true },
-      { name: names[2], partitions: 2, retentionMs: 3_600_000, replicas: 1 },
+      { name: names[2], partitions: 2, retentionMs: 3_600_000, retentionBytes: 5_000_000, replicas: 1 },
     ]),
   )
   const described = await scene.wait(admin.topics([...names, scene.name('nowhere')]))
@@ -43,6 +44,10 @@ async function creates(scene: Scene): Promise<void> {
   )
   assert.equal(described[1]?.retentionMs, 3_600_000)
   assert.equal(described[1]?.replicas, 1)
+  assert.deepEqual(
+    described.map(({ retentionBytes }) => retentionBytes),
+    [-1, 5_000_000, -1],
+  )
   assert.equal(new Set(described.map(({ id }) => id)).size, 3)
   const all = await scene.wait(admin.topics())
   const own = all.filter(({ name }) => names.includes(name))
@@ -72,6 +77,41 @@ async function refusesTopics(scene: Scene): Promise<void> {
   const { admin } = scene.shared
   await scene.refused(admin.createTopics([{ name: 'no spaces, please', partitions: 1 }]), 'FAUST_TRANSPORT')
   await scene.refused(admin.createTopics([{ name: scene.name('topic'), partitions: 0 }]), 'FAUST_TRANSPORT')
+  for (const retentionBytes of [0, -2, 1.5]) {
+    const spec = { name: scene.name('topic'), partitions: 1, retentionBytes }
+    await scene.refused(admin.createTopics([spec]), 'FAUST_TRANSPORT')
+  }
+}
+
+/** How much goes at a time is the broker's own affair, and when: some time after it is too much. */
+async function keepsBytes(scene: Scene): Promise<void> {
+  const { admin } = scene.shared
+  const retentionBytes = 1024 * 1024
+  const messageBytes = 16 * 1024
+  const at = { topic: await scene.topic({ retentionBytes }), partition: 0 }
+  const producer = await scene.producer()
+  const values = Array.from({ length: 16 }, () => Buffer.alloc(messageBytes))
+  for (let round = 0; round < 32; round++) await scene.store(producer, at, values)
+  const end = await scene.endOffset(at)
+  assert.equal(end, 512)
+  let start = 0
+  const ask = async (): Promise<void> => {
+    const [first] = await admin.startOffsets([at])
+    start = first?.offset ?? 0
+  }
+  let asking: Promise<void> | null = null
+  await scene.until(() => {
+    asking ??= ask().finally(() => (asking = null))
+    return start > 0
+  }, 'the oldest messages to go')
+  await scene.wait(asking ?? Promise.resolve())
+  const left = scene.read(at)
+  await scene.until(() => left.position === end, 'the end')
+  const [first] = left.messages
+  assert.ok(first !== undefined && first.offset >= start, `reading begins at ${first?.offset}, the log at ${start}`)
+  assert.equal(left.count, end - first.offset)
+  const keptBytes = left.count * messageBytes
+  assert.ok(keptBytes > retentionBytes * 0.9, `only ${keptBytes} bytes of ${retentionBytes} are kept`)
 }
 
 async function grows(scene: Scene): Promise<void> {

@@ -36,9 +36,10 @@ export class Seat {
 
   /** Whether all have joined the same round, and no other is under way. */
   static agree(seats: readonly Seat[]): boolean {
-    const generations = new Set(seats.map(seat => (seat.#joining > 0 ? null : seat.membership?.generation)))
+    const generations = new Set(seats.map(seat => seat.membership?.generation))
     const leader = seats.find(seat => seat.membership?.isLeader)
-    return generations.size === 1 && leader !== undefined && leader.roll.length === seats.length
+    const isJoining = seats.some(seat => seat.#joining > 0)
+    return !isJoining && generations.size === 1 && leader !== undefined && leader.roll.length === seats.length
   }
 
   get current(): Membership {

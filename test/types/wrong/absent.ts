@@ -2,8 +2,6 @@
 import type * as types from 'faust-ts'
 // @ts-expect-error Cannot find module 'faust-ts/kafka'
 import type {} from 'faust-ts/kafka'
-// @ts-expect-error Cannot find module 'faust-ts/embedded'
-import type {} from 'faust-ts/embedded'
 // @ts-expect-error Cannot find module 'faust-ts/leveldb'
 import type {} from 'faust-ts/leveldb'
 // @ts-expect-error Cannot find module 'faust-ts/store'
