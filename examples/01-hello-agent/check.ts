@@ -1,11 +1,15 @@
-// What the two programs print, and that the worker stops cleanly. A reader runs the commands of the README instead.
+// What a reader does in three consoles: a worker in the first, the two programs that ask it in the others.
 import { strict as assert } from 'node:assert'
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const faust = fileURLToPath(new URL('../../bin/faust.js', import.meta.url))
-const app = fileURLToPath(new URL('app.ts', import.meta.url))
-const sendToAgent = fileURLToPath(new URL('send-to-agent.ts', import.meta.url))
+const faust = [
+  fileURLToPath(new URL('../../bin/faust.js', import.meta.url)),
+  '-A',
+  fileURLToPath(new URL('app.ts', import.meta.url)),
+]
+const sendToAgent = [...process.execArgv, fileURLToPath(new URL('send-to-agent.ts', import.meta.url))]
 
 interface Outcome {
   readonly code: number | null
@@ -13,36 +17,60 @@ interface Outcome {
   readonly stderr: string
 }
 
-/** Runs a program to its end; `interruptAt` sends Ctrl-C once its log says that. */
-function run(words: readonly string[], interruptAt?: RegExp): Promise<Outcome> {
+/** Runs a program to its end; `onLog` is told what its log says so far. */
+function run(words: readonly string[], onLog: (log: string, child: ChildProcess) => void = () => undefined): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] })
-    let [stdout, stderr, isInterrupted] = ['', '', false]
+    let [stdout, stderr] = ['', '']
     child.stdout.on('data', chunk => (stdout += chunk))
     child.stderr.on('data', chunk => {
       stderr += chunk
-      if (isInterrupted || interruptAt?.test(stderr) !== true) return
-      isInterrupted = true
-      child.kill('SIGINT')
+      onLog(stderr, child)
     })
     child.once('error', reject)
     child.once('close', code => resolve({ code, stdout, stderr }))
   })
 }
 
-const asked = await run([...process.execArgv, sendToAgent])
+/** What the broker has of the topic "adding". */
+async function topic(): Promise<{ messages: number; lag: number | null }> {
+  const { stdout, stderr } = await run([...faust, 'topics', '--json'])
+  const [adding] = JSON.parse(stdout || '[]') as { messages: number; lag: number | null }[]
+  return adding ?? assert.fail(stderr)
+}
+
+const isFirst = !existsSync('.faust')
+
+// Nobody reads it yet; it waits.
+const sent = await run([...faust, 'send', '@adding', '{ "a": 1, "b": 1 }'])
+assert.equal(sent.code, 0, sent.stderr)
+const before = await topic()
+if (isFirst) assert.deepEqual(before, { ...before, messages: 1, lag: null })
+else assert.deepEqual(before, { ...before, messages: 5, lag: 1 }, 'the first run is remembered, and how far its worker has come')
+
+let ready = (_worker: ChildProcess): void => undefined
+const isReady = new Promise<ChildProcess>(resolve => (ready = resolve))
+const ended = run([...faust, 'worker', '-l', 'info'], (log, child) => {
+  if (/rebalanced.*partitions.*adding[^]*Ready/.test(log)) ready(child)
+})
+const worker = await Promise.race([isReady, ended.then(({ stderr }) => assert.fail(stderr))])
+
+const asked = await run(sendToAgent)
 assert.deepEqual([asked.code, asked.stdout], [0, '8\n'], asked.stderr)
 
-const printed = await run([faust, '-A', app, 'send-value', '4', '8', '--print'])
+const printed = await run([...faust, 'send-value', '4', '8', '--print'])
 assert.deepEqual([printed.code, printed.stdout], [0, 'Sending Add(4, 8)...\n12\n'], printed.stderr)
 
-const plain = await run([faust, '-A', app, 'send-value', '4', '8'])
+const plain = await run([...faust, 'send-value', '4', '8'])
 assert.deepEqual([plain.code, plain.stdout], [0, '12\n'], plain.stderr)
 
-const wrong = await run([faust, '-A', app, 'send-value', '4', 'many'])
+const wrong = await run([...faust, 'send-value', '4', 'many'])
 assert.equal(wrong.code, 2, `${wrong.stdout}\n${wrong.stderr}`)
 
-const worker = await run([faust, '-A', app, 'worker', '-l', 'info'], /rebalanced.*partitions.*adding/)
-assert.equal(worker.code, 0, `${worker.stdout}\n${worker.stderr}`)
+worker.kill('SIGINT')
+const stopped = await ended
+assert.equal(stopped.code, 0, `${stopped.stdout}\n${stopped.stderr}`)
+const after = await topic()
+assert.deepEqual(after, { ...after, messages: before.messages + 3, lag: 0 })
 
 console.log('the two programs of the documents print 8 and 12; the worker starts, and stops cleanly at Ctrl-C')

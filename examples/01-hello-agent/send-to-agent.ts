@@ -1,7 +1,4 @@
-import { adding, app } from './app.js'
+import { adding } from './app.js'
 
-// The broker is `memory:`, which lives in this process alone: no worker in another console could hear us, so that this
-// program runs one itself. With a broker that processes share, this line goes, and the worker runs in its own console.
-await using _running = await app.start()
-
+// The worker runs in a console of its own. What it shares with this program is the broker, which is the folder ./.faust.
 console.log(await adding.ask({ a: 4, b: 4 }))

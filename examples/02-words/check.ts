@@ -1,7 +1,9 @@
-// Counts the file in another way, byte by byte, and compares what the program prints.
+// Counts the file in another way, byte by byte, and compares what the program prints: when it is run for the first time, when it
+// is run again, and after a run that was killed.
 import { strict as assert } from 'node:assert'
-import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const bytes = readFileSync(new URL('text/pride-and-prejudice.txt', import.meta.url))
@@ -20,16 +22,31 @@ for (let at = 0; at <= bytes.length; at++) {
 }
 const expected = [...counts].sort(([left, lefts], [right, rights]) => rights - lefts || (left < right ? -1 : 1)).slice(0, 20)
 
-const main = fileURLToPath(new URL('main.ts', import.meta.url))
-const { status, stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, main], { encoding: 'utf8' })
+const isFirst = !existsSync('.faust')
+const main = [...process.execArgv, fileURLToPath(new URL('main.ts', import.meta.url))]
+// A worker that was killed keeps its partitions for so long.
+const env = { ...process.env, FAUST_SESSION_TIMEOUT: '2s' }
 
-const number = (text: string | undefined): number => Number(text?.replaceAll(',', ''))
-const rows = [...stdout.matchAll(/^ *\d+ {2}(\S+) +([\d,]+) {2}█+$/gm)].map(([, word, count]) => [word, number(count)])
-assert.equal(status, 0, stderr)
-assert.equal(number(/^([\d,]+) words in/m.exec(stdout)?.[1]), total, stdout)
-assert.equal(total, 121_567, 'what `wc -w` says of the text')
-assert.equal(number(/most frequent of ([\d,]+) different words/.exec(stdout)?.[1]), counts.size, stdout)
-assert.deepEqual(rows, expected)
-assert.match(stderr, /^25 %: .*\n50 %: .*\n75 %: .*\n100 %: 13,030 lines, 121,567 words\n$/)
+assert.equal(countAll(), 0, 'a run counts nothing that an earlier one has counted')
+if (!isFirst) {
+  const broken = spawn(process.execPath, main, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  broken.stderr.once('data', () => broken.kill('SIGKILL'))
+  await once(broken, 'close')
+  assert.notEqual(countAll(), 0, 'what it has left behind is dealt with')
+}
 
 console.log(`${total} words, and the twenty most frequent ones, as counted by hand`)
+
+/** Runs the program to its end and checks what it prints; returns how many words of other runs it has come across. */
+function countAll(): number {
+  const { status, stdout, stderr } = spawnSync(process.execPath, main, { env, encoding: 'utf8' })
+  const number = (text: string | undefined): number => Number(text?.replaceAll(',', ''))
+  const rows = [...stdout.matchAll(/^ *\d+ {2}(\S+) +([\d,]+) {2}█+$/gm)].map(([, word, count]) => [word, number(count)])
+  assert.equal(status, 0, stderr)
+  assert.equal(number(/^([\d,]+) words in/m.exec(stdout)?.[1]), total, stdout)
+  assert.equal(total, 121_567, 'what `wc -w` says of the text')
+  assert.equal(number(/most frequent of ([\d,]+) different words/.exec(stdout)?.[1]), counts.size, stdout)
+  assert.deepEqual(rows, expected)
+  assert.match(stderr, /^25 %: .*\n50 %: .*\n75 %: .*\n100 %: 13,030 lines, 121,567 words\n$/)
+  return number(/^([\d,]+) more, which a run/m.exec(stdout)?.[1] ?? '0')
+}

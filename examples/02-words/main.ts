@@ -1,18 +1,19 @@
 import { createReadStream, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { app, counting, lines, mostFrequent, partitions, top } from './app.js'
+import { app, counting, lines, mostFrequent, partitions, sum, top } from './app.js'
 import { Progress } from './progress.js'
 
-const text = fileURLToPath(new URL('text/pride-and-prejudice.txt', import.meta.url))
+const book = fileURLToPath(new URL('text/pride-and-prejudice.txt', import.meta.url))
+const run = new Date().toISOString()
 const started = performance.now()
-const progress = new Progress(statSync(text).size)
+const progress = new Progress(statSync(book).size)
 
 await using _running = await app.start()
 
 // Every line is asked for how many words it has. Answers come back while the file is still being read.
 let [lineCount, sent] = [0, 0]
-for await (const words of lines.map(linesOf(text))) {
+for await (const words of lines.map(linesOf(book))) {
   lineCount++
   sent += words
   progress.show(`${number(lineCount)} lines, ${number(sent)} words`)
@@ -21,11 +22,12 @@ progress.end(`${number(lineCount)} lines, ${number(sent)} words`)
 
 // Now every word is in its partition. A partition keeps its order, so that a question put into it stands behind all of
 // its words: when the answers of all partitions are here, everything is counted. Nothing is waited for by the clock.
-const questions = Array.from({ length: partitions }, (_, partition) => counting.ask({ top }, { partition }))
+const questions = Array.from({ length: partitions }, (_, partition) => counting.ask({ run, top }, { partition }))
 const answers = await Promise.all(questions)
 
-const counted = answers.reduce((sum, { total }) => sum + total, 0)
-const distinct = answers.reduce((sum, answer) => sum + answer.distinct, 0)
+const counted = sum(answers.map(({ total }) => total))
+const distinct = sum(answers.map(answer => answer.distinct))
+const leftBehind = sum(answers.map(answer => answer.leftBehind))
 const winners = mostFrequent(
   answers.flatMap(answer => answer.top),
   top,
@@ -35,16 +37,18 @@ const seconds = ((performance.now() - started) / 1000).toFixed(1)
 console.log(`The ${top} most frequent of ${number(distinct)} different words:\n`)
 console.log(table(winners))
 console.log(`\n${number(counted)} words in ${number(lineCount)} lines, counted in ${partitions} partitions, ${seconds} s`)
+if (leftBehind > 0)
+  console.log(`${number(leftBehind)} more, which a run that was broken off had left, were dealt with on the way`)
 
 if (counted !== sent) {
   console.error(`${number(sent)} words were sent to be counted: ${number(Math.abs(counted - sent))} are missing or too many`)
   process.exitCode = 1
 }
 
-async function* linesOf(file: string): AsyncGenerator<string> {
+async function* linesOf(file: string): AsyncGenerator<{ run: string; text: string }> {
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
     progress.read(Buffer.byteLength(line) + 1)
-    yield line
+    yield { run, text: line }
   }
 }
 

@@ -10,7 +10,7 @@ import { ThreadBroker } from '../testing/thread-broker.js'
 describeTransport({ name: 'embedded', describe: describe.concurrent, test, create })
 
 async function create(): Promise<TransportHarness> {
-  const clock = hurriedClock(10)
+  const clock = hurriedClock(5)
   const random = seededRandom(1)
   const broker = await ThreadBroker.open({ clock, random, log: silentLogger })
   return {

@@ -1,14 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { OptionError } from '../errors.js'
-import { systemClock } from '../lib/clock.js'
-import { silentLogger } from '../lib/log.js'
-import { systemRandom } from '../lib/random.js'
 import { embedded } from './embedded.js'
-
-const context = { clientId: 'test', clock: systemClock, random: systemRandom, log: silentLogger }
 
 test('its place is the full path, whatever the working directory becomes', () => {
   expect(embedded('./.faust')).toMatchObject({ kind: 'embedded', place: `embedded:${resolve('.faust')}` })

@@ -66,7 +66,13 @@ async function connect(path: string, { fsync, context }: { fsync: boolean; conte
       reader: wanted => connection.reader(wanted),
       producer: wanted => connection.producer(wanted),
       group: wanted => connection.group(wanted),
-      close: () => connection.close().finally(() => claim.release()),
+      async close() {
+        try {
+          await connection.close()
+        } finally {
+          await claim.release()
+        }
+      },
     }
   } catch (error) {
     await claim.release()

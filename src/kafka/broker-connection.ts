@@ -168,7 +168,7 @@ export class BrokerConnection {
     log.debug({ broker: this.place, pending: this.#pending.size }, `The connection is lost: ${why.message}`)
     this.#drop()
     for (const call of [...this.#pending]) {
-      const message = `The broker at ${this.place} has not answered ${call.api.name}: the connection was lost meanwhile.`
+      const message = `${call.api.name} got no answer. ${why.message}`
       this.#fail(call, new TransportError(message, { cause: why, retriable: why.retriable }))
     }
     this.#advance()

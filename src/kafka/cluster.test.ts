@@ -6,7 +6,7 @@ import { virtualClock } from '../testing/virtual-clock.js'
 import { Cluster } from './cluster.js'
 import { errorCodes } from './error-codes.js'
 import { FakeCluster } from './fake-wire.js'
-import { findCoordinator, metadata } from './wire/cluster-apis.js'
+import { findCoordinator, metadata, type Broker } from './wire/cluster-apis.js'
 import { heartbeat } from './wire/group.js'
 import { latest, listOffsets, offsetCommit } from './wire/offsets.js'
 import { createTopics } from './wire/topics.js'
@@ -126,6 +126,8 @@ test('at an age of five minutes the metadata is asked for anew, and watchers hea
   fake.setTopic('orders', [1, 2])
   await clock.advance(60_000)
   expect(changes).toEqual([2])
+  await timed(cluster!.refresh())
+  expect(changes).toEqual([2])
   stop()
   fake.setTopic('orders', [1, 2, 3])
   await clock.advance(300_000)
@@ -149,19 +151,31 @@ test('a broker that goes ends its connections; one that moves is found', async (
   const pending = timed(connection.send(heartbeat, member, 60_000))
   fake.brokers.delete('b2:9092')
   await timed(cluster!.refresh())
-  expect((await pending).error).toMatchObject({ message: 'The broker at b2:9092 has left the cluster.', retriable: true })
+  expect((await pending).error).toMatchObject({
+    message: 'The broker at b2:9092 has left the cluster, or moved.',
+    retriable: true,
+  })
   expect(() => cluster!.connection(2, 'control')).toThrow('Cannot reach broker 2: the cluster does not name it any more.')
   fake.brokers.set('moved:9092', { nodeId: 2, host: 'moved', port: 9092, rack: null })
   await timed(cluster!.refresh())
-  expect(cluster!.connection(2, 'group:g').place).toBe('moved:9092')
+  const moved = cluster!.connection(2, 'group:g')
+  expect(moved.place).toBe('moved:9092')
+  fake.brokers.delete('moved:9092')
+  fake.brokers.set('again:9092', { nodeId: 2, host: 'again', port: 9092, rack: null })
+  await timed(cluster!.refresh())
+  expect(cluster!.connection(2, 'group:g').place).toBe('again:9092')
+  await expect(moved.send(heartbeat, member, 1000)).rejects.toThrow('has left the cluster, or moved')
 })
 
 test('all known brokers are gone: the addresses from the settings are asked again', async () => {
+  let named = [2, 3]
+  const broker = (nodeId: number): Broker => ({ nodeId, host: `b${nodeId}`, port: 9092, rack: null })
+  fake.on(metadata, () => ({ brokers: named.map(broker), clusterId: 'fake', controllerId: 1, topics: [] }))
   await open(addresses.slice(0, 1))
-  for (const number of [1, 2, 3]) fake.remove(number)
-  fake.brokers.set('b1:9092', { nodeId: 7, host: 'b1', port: 9092, rack: null })
+  for (const number of named) fake.remove(number)
+  named = [1]
   await timed(cluster!.refresh())
-  expect([...cluster!.brokers.keys()]).toEqual([7])
+  expect([...cluster!.brokers.keys()]).toEqual([1])
 })
 
 test('leaders: each is asked for its own, and only what has moved is asked again', async () => {
@@ -192,11 +206,7 @@ test('leaders: each is asked for its own, and only what has moved is asked again
   })
   const { value, error } = await timed(cluster!.atLeaders(listOffsets, parts, { what, args: own => args([...own]) }))
   expect(error).toBeNull()
-  expect(value!.map(part => [part.partition, part.offset]).sort()).toEqual([
-    [0, 10],
-    [1, 11],
-    [2, 12],
-  ])
+  expect(Object.fromEntries(value!.map(part => [part.partition, part.offset]))).toEqual({ 0: 10, 1: 11, 2: 12 })
   expect(asked.sort()).toEqual(['b1:9092 0', 'b2:9092 1,2', 'b3:9092 2'])
 })
 
@@ -223,10 +233,8 @@ test('leaders: one that has died is waited for until there is another; a refusal
   )
   expect(ms).toBeGreaterThanOrEqual(2_900)
   expect(ms).toBeLessThan(6_000)
-  expect(value!.map(part => [part.partition, part.errorCode]).sort()).toEqual([
-    [0, 0],
-    [1, errorCodes.TOPIC_AUTHORIZATION_FAILED],
-  ])
+  const codes = Object.fromEntries(value!.map(part => [part.partition, part.errorCode]))
+  expect(codes).toEqual({ 0: 0, 1: errorCodes.TOPIC_AUTHORIZATION_FAILED })
 })
 
 test('leaders: what does not exist is looked for until the deadline, and then named', async () => {
@@ -311,17 +319,28 @@ test('any broker: the next one answers when the first does not in ten seconds', 
   expect(ms).toBeLessThanOrEqual(20_040)
 })
 
-test('closed: what is under way and what waits for another try ends with ClosedError, at once', async () => {
+test('closed: what waits for another try ends at once, and nothing is opened any more', async () => {
   fake.on(findCoordinator, () => found(-1, errorCodes.COORDINATOR_NOT_AVAILABLE))
   await open()
+  const startedMs = clock.elapsed()
   const waiting = timed(cluster!.atCoordinator(group, heartbeat, { what, args: member }))
+  // By then attempts are far apart.
+  clock.after(5_000, () => cluster!.close(), 'background')
+  expect((await waiting).error).toBeInstanceOf(ClosedError)
+  expect(clock.elapsed() - startedMs).toBeLessThan(5_060)
+  const opened = fake.opened
+  expect((await timed(cluster!.atAny(metadata, { topics: null }, { what }))).error).toBeInstanceOf(ClosedError)
+  expect((await timed(cluster!.refresh())).error).toBeInstanceOf(ClosedError)
+  expect(fake.opened).toBe(opened)
+})
+
+test('closed: what is under way fails with ClosedError', async () => {
+  await open()
   fake.on(metadata, () => new Promise(() => undefined))
   const refreshing = timed(cluster!.refresh())
-  await clock.advance(50)
+  await clock.advance(1_000)
   cluster!.close()
-  expect((await waiting).ms).toBeLessThanOrEqual(140)
   expect((await refreshing).error).toBeInstanceOf(ClosedError)
-  expect((await timed(cluster!.atAny(metadata, { topics: null }, { what }))).error).toBeInstanceOf(ClosedError)
 })
 
 test('the level of a feature', async () => {

@@ -73,7 +73,7 @@ describe('compression', () => {
   it('refuses what would fill the memory', () => {
     const zeros = gzipSync(Buffer.alloc(mostExpandedBytes / 16 + 1))
     expect(() => compression.decompress(1, Buffer.concat(Array<Buffer>(16).fill(zeros)))).toThrow(/^Cannot decompress gzip: /)
-    expect(() => compression.decompress(3, lz4Bomb())).toThrow('Cannot decompress lz4: it has more than 268435456 bytes.')
+    expect(() => compression.decompress(3, lz4Bomb())).toThrow(/^Cannot decompress lz4: it has more than 268435456 bytes\./)
   })
 
   it('says what to do about an algorithm that it does not know', () => {
@@ -100,12 +100,14 @@ describe('snappy', () => {
   })
 
   it.each([
-    ['a copy of what comes later', '0a0061060400'],
-    ['a copy of nothing', '0a0061060000'],
-    ['more than it says', '01046162'],
-    ['less than it says', '0a046162'],
-  ])('refuses %s', (_, hex) => {
-    expect(() => compression.decompress(2, Buffer.from(hex, 'hex'))).toThrow(TransportError)
+    ['a copy of what comes later', '030061060200', 'it repeats what was not there'],
+    ['a copy of nothing', '030061060000', 'it repeats what was not there'],
+    ['bytes that are not there', '0510616263', 'it is cut off'],
+    ['a copy that is cut off', '0300610601', 'it is cut off'],
+    ['more than it says', '01046162', 'it does not have the size that it says'],
+    ['less than it says', '0a046162', 'it does not have the size that it says'],
+  ])('refuses %s', (_, hex, why) => {
+    expect(() => compression.decompress(2, Buffer.from(hex, 'hex'))).toThrow(`Cannot decompress snappy: ${why}.`)
   })
 
   it('reads elements of every form', () => {
@@ -116,10 +118,25 @@ describe('snappy', () => {
 })
 
 describe('lz4', () => {
+  const framed = (block: string): Buffer => {
+    const size = Buffer.alloc(4)
+    size.writeUInt32LE(block.length / 2)
+    return Buffer.concat([Buffer.from('04224d18604000', 'hex'), size, Buffer.from(`${block}00000000`, 'hex')])
+  }
+
   it('reads blocks that are not compressed, checksums of blocks, and a size of the content', () => {
-    const descriptor = '04224d18' + '78' + '40' + '0600000000000000' + '00'
-    const stored = '06000080' + Buffer.from('stored').toString('hex') + 'ffffffff'
-    expect(compression.decompress(3, Buffer.from(descriptor + stored + '00000000', 'hex')).toString()).toBe('stored')
+    const head = '04224d1878400600000000000000' + '00'
+    const block = `06000080${Buffer.from('stored').toString('hex')}ffffffff`
+    expect(compression.decompress(3, Buffer.from(`${head}${block}00000000`, 'hex')).toString()).toBe('stored')
+  })
+
+  it.each([
+    ['a copy of what comes later', '11610200', 'it repeats what was not there'],
+    ['a copy of nothing', '11610000', 'it repeats what was not there'],
+    ['bytes that are not there', '5061', 'it is cut off'],
+    ['a copy that is cut off', '106101', 'it is cut off'],
+  ])('refuses %s', (_, block, why) => {
+    expect(() => compression.decompress(3, framed(block))).toThrow(`Cannot decompress lz4: ${why}.`)
   })
 })
 

@@ -1,4 +1,4 @@
-import { TransportError } from '../errors.js'
+import { ClosedError, TransportError } from '../errors.js'
 import { BrokerConnection } from './broker-connection.js'
 import type { ConnectionSettings } from './session.js'
 import type { Broker } from './wire/cluster-apis.js'
@@ -14,6 +14,7 @@ export type Purpose = 'control' | 'fetch' | 'produce' | `${string}:${string}`
 export class Connections {
   readonly #settings: ConnectionSettings
   readonly #connections = new Map<string, Known>()
+  #isClosed = false
 
   constructor(settings: ConnectionSettings) {
     this.#settings = settings
@@ -35,7 +36,7 @@ export class Connections {
       const broker = nodeId === null ? undefined : brokers.get(nodeId)
       if (broker && placeOf(broker) === connection.place) continue
       this.#connections.delete(key)
-      connection.close(new TransportError(`The broker at ${connection.place} has left the cluster.`))
+      connection.close(new TransportError(`The broker at ${connection.place} has left the cluster, or moved.`))
     }
   }
 
@@ -48,7 +49,9 @@ export class Connections {
     }
   }
 
+  /** Nobody gets one any more: `ClosedError`. */
   close(): void {
+    this.#isClosed = true
     for (const { connection } of this.#connections.values()) connection.close()
     this.#connections.clear()
   }
@@ -57,6 +60,7 @@ export class Connections {
     const key = `${nodeId ?? 'address'} ${placeOf(endpoint)} ${purpose}`
     const known = this.#connections.get(key)
     if (known) return known.connection
+    if (this.#isClosed) throw new ClosedError(`Cannot reach the broker at ${placeOf(endpoint)}: the connection is closed.`)
     const connection = new BrokerConnection(endpoint, this.#settings)
     this.#connections.set(key, { nodeId, purpose, connection })
     return connection

@@ -50,6 +50,7 @@ function expandBlock(block: Buffer, expansion: Expansion): void {
     }
     expansion.repeat(distance, count)
   }
+  if (at > block.length) throw expansion.damaged('it is cut off')
 }
 
 /** Bytes that are to be added up, until one is not 255. */

@@ -17,7 +17,7 @@ export const field = {
 } as const
 
 /** What the attributes of a record batch say. */
-export const attribute = { compression: 0b111, isAppendTime: 1 << 3, isTransactional: 1 << 4, isControl: 1 << 5 } as const
+export const attribute = { compression: 0x07, isAppendTime: 0x08, isTransactional: 0x10, isControl: 0x20 } as const
 
 /** What `field.length` does not count. */
 export const bytesBeforeLength: number = field.leaderEpoch

@@ -33,9 +33,10 @@ export class RecordHeaders implements HeaderColumn {
   }
 }
 
-/** Moves over `count` headers; damaged ones leave `at` past the record's end, or short of it. */
+/** Moves over `count` headers; with damaged ones `at` is not where the record ends. */
 export function skipHeaders(cursor: VarintCursor, count: number): void {
-  for (let left = count; left > 0 && cursor.at < cursor.end; left--) {
+  for (let left = count; left > 0; left--) {
+    if (cursor.at >= cursor.end) return cursor.skip(1)
     part(cursor)
     part(cursor)
   }

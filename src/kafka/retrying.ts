@@ -25,7 +25,7 @@ export async function retrying<Value>(options: RetryOptions, attempt: (leftMs: n
       const pauseMs = backoff.delayMs(failed)
       const isFinal = !(error instanceof FaustError && error.retriable) || clock.elapsed() + pauseMs >= endMs
       if (isFinal || signal?.aborted) throw error
-      await sleep(clock, pauseMs, { kind: 'work' })
+      await sleep(clock, pauseMs, { kind: 'work', signal })
     }
   }
 }

@@ -3,10 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { VarintCursor, varintBytes, writeVarint, writeVarlong } from './varint.js'
 
 const bytes = Buffer.alloc(32)
-const int = fc.oneof(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.integer({ min: -70, max: 70 }))
 const edge = fc
   .tuple(fc.nat(52), fc.integer({ min: -1, max: 1 }), fc.constantFrom(-1, 1))
   .map(([bit, by, sign]) => sign * (2 ** bit + by))
+const int = fc.oneof(
+  fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+  edge.filter(value => value === (value | 0)),
+)
 const long = fc.oneof(fc.maxSafeInteger(), edge, int)
 
 describe('varints', () => {
@@ -39,7 +42,7 @@ describe('varints', () => {
       fc.property(int, value => {
         const end = writeVarint(bytes, 3, value)
         const cursor = new VarintCursor().over(bytes, 3, end)
-        expect(cursor.varint()).toBe(value)
+        expect(cursor.varint()).toBe(value + 0)
         expect(cursor.at).toBe(end)
         expect(varintBytes(value)).toBe(end - 3)
       }),

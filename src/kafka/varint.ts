@@ -37,6 +37,7 @@ export class VarintCursor {
     return first < 0x80 || second < 0x80 ? this.varint() : this.#longVarlong()
   }
 
+  /** Moves on, or past the end when there is not so much. */
   skip(count: number): void {
     if (count > this.end - this.at) this.#fail()
     else this.at += count

@@ -110,7 +110,8 @@ class LibraryWire implements Wire {
     const body = new ByteWriter()
     api.write(body, args)
     return new Promise((resolve, reject) => {
-      const settle: Callback<Answer> = (error, answer) => (error ? reject(this.#failure(error)) : resolve(answer as Answer))
+      const settle: Callback<Answer> = (error, answer) =>
+        error ? reject(this.#failure(this.#lastError ?? error)) : resolve(answer as Answer)
       const payload = (): InstanceType<Library['Writer']> => {
         const writer = this.#library.Writer.create()
         for (const part of body.parts()) writer.append(part)

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Broker } from '../embedded/broker/broker.js'
 import { EmbeddedConnection } from '../embedded/client/connection.js'
-import { TransportError } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Logger } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
@@ -43,9 +42,15 @@ export class ThreadBroker {
     this.#server = createServer(socket => this.#accept(socket)).listen(join(directory, 'thread.sock'))
   }
 
-  /** The way to connect to it. */
-  transport(): Transport {
-    const address = { directory: this.#directory, fsync: false, dial: () => this.#dial() }
+  readonly dial = async (): Promise<Socket> => {
+    const socket = connect(join(this.#directory, 'thread.sock'))
+    await once(socket, 'connect')
+    return socket
+  }
+
+  /** The way to connect to it, over sockets dialled otherwise if so wanted. */
+  transport(dial: () => Promise<Socket> = this.dial): Transport {
+    const address = { directory: this.#directory, fsync: false, dial }
     return {
       kind: 'embedded',
       place: `embedded:${this.#directory}`,
@@ -80,16 +85,6 @@ export class ThreadBroker {
     await this.stop()
     this.#server.close()
     await rm(this.#directory, { recursive: true })
-  }
-
-  async #dial(): Promise<Socket> {
-    const socket = connect(join(this.#directory, 'thread.sock'))
-    try {
-      await once(socket, 'connect')
-      return socket
-    } catch (error) {
-      throw new TransportError(`Nobody answers in "${this.#directory}".`, { cause: error })
-    }
   }
 
   #accept(socket: Socket): void {

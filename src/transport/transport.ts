@@ -272,8 +272,8 @@ export interface Admin {
   groupOffsets(groupId: string): Promise<readonly PartitionOffset[]>
   /**
    * Makes the group's committed offsets exactly these (Kafka: DeleteGroups, then OffsetCommit without a member): a partition
-   * that is not named counts as never committed. Throws `TransportError` and changes nothing while the group has members,
-   * also silent ones whose session has not ended, or where a partition does not exist.
+   * that is not named counts as never committed. Throws `TransportError` and changes nothing while the group has members (a
+   * silent one counts until its session ends, unless the broker knows that it is gone), or where a partition does not exist.
    */
   resetGroup(groupId: string, offsets: readonly PartitionOffset[]): Promise<void>
   /** Runs after topics appear, disappear or gain partitions; returns how to stop. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer, type Server } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nextTurn, systemClock } from '../../lib/clock.js'
+import { Deferred } from '../../lib/deferred.js'
 import { silentLogger } from '../../lib/log.js'
 import { seededRandom } from '../../lib/random.js'
 import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.js'
@@ -25,6 +26,8 @@ export class BrokerTrial {
   state!: BrokerState
   /** Of the clients that have come to this owner. */
   sessions: Session[] = []
+  /** Their sockets, at this end. */
+  sockets: Socket[] = []
   #shelf!: Shelf
   readonly #server: Server
 
@@ -40,6 +43,7 @@ export class BrokerTrial {
     this.#server = createServer(socket => {
       const session = new Session(socket, this.state)
       this.sessions.push(session)
+      this.sockets.push(socket)
       this.state.callers.add(session)
     }).listen(join(directory, 'trial.sock'))
   }
@@ -64,6 +68,20 @@ export class BrokerTrial {
     await this.#own()
   }
 
+  /** No commit gets through until the function that this returns is called. Tells what the commits were like. */
+  holdCommits(): { readonly release: () => void; readonly isSynced: boolean[] } {
+    const { metadata } = this
+    const gate = new Deferred<void>()
+    const isSynced: boolean[] = []
+    const commit = metadata.commit.bind(metadata)
+    metadata.commit = async (changes, options) => {
+      isSynced.push(options.isSynced)
+      await gate.promise
+      await commit(changes, options)
+    }
+    return { release: () => gate.resolve(), isSynced }
+  }
+
   /** Waits for something that real sockets and disks bring about. */
   async until(condition: () => boolean, what: string): Promise<void> {
     const deadlineMs = systemClock.elapsed() + 5000
@@ -71,6 +89,10 @@ export class BrokerTrial {
       assert.ok(systemClock.elapsed() < deadlineMs, `waited five seconds for ${what}`)
       await nextTurn(systemClock)
     }
+  }
+
+  async turns(count: number): Promise<void> {
+    for (let turn = 0; turn < count; turn++) await nextTurn(systemClock)
   }
 
   /** Waits until nothing has been going on for some turns. */
@@ -97,6 +119,7 @@ export class BrokerTrial {
   async #die(): Promise<void> {
     const { sessions, state } = this
     this.sessions = []
+    this.sockets = []
     state.groups.stop()
     state.producers.stop()
     for (const session of sessions) session.end()

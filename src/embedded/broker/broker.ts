@@ -42,10 +42,15 @@ export class Broker {
 
   /** `null` when another process, or this one, owns the directory. Throws `TransportError`. */
   static async open(options: BrokerOptions): Promise<Broker | null> {
-    const { directory, clock } = options
+    const { directory } = options
     await prepare(directory)
     const metadata = await Metadata.open(join(directory, 'metadata'))
-    if (metadata === null) return null
+    return metadata && Broker.over(metadata, options)
+  }
+
+  /** Opens the rest; the metadata are this broker's from now on, and closed when that fails. */
+  static async over(metadata: Metadata, options: BrokerOptions): Promise<Broker> {
+    const { directory, clock } = options
     const shelf = openShelf(options)
     try {
       const ownership = await takeOver(metadata, options.bootId)

@@ -41,21 +41,18 @@ export class Partition implements Staged {
     if (await this.log.expire(nowMs)) this.#committer.touch(this)
   }
 
-  /** Compacts the segments that are closed. Throws `TransportError`. */
-  async compact(): Promise<void> {
-    await this.log.compact(() => this.#committer.settled())
-    this.#committer.touch(this)
-    await this.#committer.committed()
+  /** Compacts the segments that are closed, if there is enough to do. Throws `TransportError`. */
+  async compactIfDue(): Promise<void> {
+    if (!this.isCompacted || this.isDeleted) return
+    await this.#commit()
+    if (!this.isDeleted && this.log.isCompactionDue()) await this.#compact()
   }
 
   /** Compacts everything that is committed. Throws `TransportError`. */
-  async compactAll(): Promise<void> {
+  async compact(): Promise<void> {
     this.log.roll()
-    // Only what the metadata know to be on the disk is compacted.
     await this.log.sync()
-    this.#committer.touch(this)
-    await this.#committer.committed()
-    await this.compact()
+    await this.#compact()
   }
 
   stage(metadata: Metadata): void {
@@ -87,6 +84,18 @@ export class Partition implements Staged {
     this.isDeleted = true
     this.#committer.delete(this.#key('log'))
     this.#committer.delete(this.#key('transactions'))
+  }
+
+  async #compact(): Promise<void> {
+    // Only what the metadata know to be on the disk is compacted.
+    await this.#commit()
+    await this.log.compact(() => this.#committer.settled())
+    await this.#commit()
+  }
+
+  #commit(): Promise<void> {
+    this.#committer.touch(this)
+    return this.#committer.committed()
   }
 
   #key(kind: 'log' | 'transactions'): string {

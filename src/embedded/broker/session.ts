@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { TransportError } from '../../errors.js'
+import { Ring } from '../../lib/ring.js'
 import { thrown } from '../../lib/thrown.js'
 import { jsonFrame, readBlocksHead, readJson } from '../wire/frame-codec.js'
 import { type Frame, FrameReader } from '../wire/frame-reader.js'
@@ -29,9 +30,12 @@ export class Session implements Caller, ReplyLine {
   readonly #state: BrokerState
   readonly #fetches: FetchQueue
   readonly #pending = new Map<number, Question<never>>()
+  /** What has come in and was not begun yet. */
+  readonly #frames = new Ring<Frame>()
   #client: Requests['hello']['asks'] | null = null
   /** Bytes of questions that are being worked on, and of their answers. */
   #load = 0
+  #isWorking = false
   #isPaused = false
   #isEnded = false
 
@@ -39,7 +43,7 @@ export class Session implements Caller, ReplyLine {
     this.#socket = socket
     this.#state = state
     this.#fetches = new FetchQueue(state, () => !this.#isEnded && socket.writableLength < mostUntaken)
-    const reader = new FrameReader(frame => this.#receive(frame))
+    const reader = new FrameReader(frame => this.#frames.push(frame))
     socket.on('data', chunk => this.#read(reader, chunk))
     socket.on('error', () => undefined)
     socket.on('close', () => this.end())
@@ -61,8 +65,8 @@ export class Session implements Caller, ReplyLine {
 
   send(question: Question<never>, frames: readonly Buffer[]): void {
     if (question.isOver) return
-    this.#settle(question)
     this.#write(frames)
+    this.#settle(question)
   }
 
   weigh(question: Question<never>, load: number): void {
@@ -81,6 +85,7 @@ export class Session implements Caller, ReplyLine {
     this.#state.callers.delete(this)
     for (const question of this.#pending.values()) question.withdraw()
     this.#pending.clear()
+    this.#frames.clear()
     this.seats.clear()
     this.isWatching = false
   }
@@ -89,24 +94,55 @@ export class Session implements Caller, ReplyLine {
     try {
       reader.push(chunk)
     } catch (error) {
-      const facts = { clientId: this.#client?.clientId, error: thrown(error).message }
-      this.#state.log.warn(facts, 'a client sent what cannot be understood: its connection is cut')
-      this.end()
+      this.#cut(error)
     }
-    this.#balance()
+    this.#work()
   }
 
-  #receive({ kind, id, payload }: Frame): void {
-    if (this.#isEnded) return
+  #cut(error: unknown): void {
+    const facts = { clientId: this.#client?.clientId, error: thrown(error).message }
+    this.#state.log.warn(facts, 'a client sent what cannot be understood: its connection is cut')
+    this.end()
+  }
+
+  /** Nothing more is begun, nor read, while there is too much to do for this client or it does not take its answers. */
+  #work(): void {
+    if (this.#isWorking) return
+    this.#isWorking = true
+    while (!this.#isEnded && !this.#isFull) {
+      const frame = this.#frames.shift()
+      if (frame === undefined) break
+      try {
+        this.#take(frame)
+      } catch (error) {
+        this.#cut(error)
+      }
+    }
+    this.#isWorking = false
+    if (!this.#isEnded) this.#pause(this.#isFull)
+  }
+
+  get #isFull(): boolean {
+    return this.#load > mostLoad || this.#socket.writableLength > mostAnswers
+  }
+
+  #pause(isPaused: boolean): void {
+    if (isPaused === this.#isPaused) return
+    this.#isPaused = isPaused
+    if (isPaused) this.#socket.pause()
+    else this.#socket.resume()
+  }
+
+  #take({ kind, id, payload }: Frame): void {
     if (kind === frameKind.cancel) return this.#cancel(id)
     const question = this.#open(id, payload.length)
     if (this.#client === null) return this.#greet(readJson<Request>(payload), question)
-    const run = (): void => this.#perform({ kind, id, payload }, question)
+    const run = (): void => this.#perform(kind, payload, question)
     if (this.#client.fsync) this.#state.committer.durably(run)
     else run()
   }
 
-  #perform({ kind, payload }: Frame, question: Question<never>): void {
+  #perform(kind: number, payload: Buffer, question: Question<never>): void {
     if (kind === frameKind.produce) {
       const { head, at } = readBlocksHead<ProduceRequest>(payload)
       return produce(this.#state, { request: head, blocks: payload.subarray(at) }, question)
@@ -143,7 +179,7 @@ export class Session implements Caller, ReplyLine {
     question.isOver = true
     this.#pending.delete(question.id)
     this.weigh(question, 0)
-    this.#balance()
+    this.#work()
   }
 
   #write(frames: readonly Buffer[]): void {
@@ -158,26 +194,17 @@ export class Session implements Caller, ReplyLine {
 
   #taken(): void {
     this.#fetches.run()
-    this.#balance()
-  }
-
-  /** Reads no more requests while there is too much to do for them, or the answers are not taken. */
-  #balance(): void {
-    if (this.#isEnded) return
-    const isFull = this.#load > mostLoad || this.#socket.writableLength > mostAnswers
-    if (isFull === this.#isPaused) return
-    this.#isPaused = isFull
-    if (isFull) this.#socket.pause()
-    else this.#socket.resume()
+    this.#work()
   }
 }
 
 /** Bytes that a client may have been sent and not taken before it gets more messages. */
 const mostUntaken = 1024 * 1024
 
-/** The same for answers: then no more is read of what it asks. */
+/** The same for answers, before no more is done of what it asks. */
 const mostAnswers = 16 * 1024 * 1024
 
+/** Bytes of questions under way, with their answers, before no more is done or read. */
 const mostLoad = 8 * 1024 * 1024
 
 /** What a question takes besides its bytes. */

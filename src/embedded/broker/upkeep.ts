@@ -38,7 +38,7 @@ export class Upkeep {
   /** Compacts a topic now. Throws `TransportError`. */
   compact(topic: string): Promise<void> {
     return this.#queue(async () => {
-      for (const partition of this.#state.topics.get(topic)?.logs ?? []) await partition.compactAll()
+      for (const partition of this.#state.topics.get(topic)?.logs ?? []) await partition.compact()
     })
   }
 
@@ -72,7 +72,7 @@ export class Upkeep {
     const { clock, log } = this.#state
     try {
       await partition.expire(clock.now())
-      if (partition.isCompacted && partition.log.isCompactionDue()) await partition.compact()
+      await partition.compactIfDue()
     } catch (error) {
       if (partition.isDeleted) return
       log.warn({ ...partition.at, error }, 'a partition could not be cleaned up: it is tried again later')

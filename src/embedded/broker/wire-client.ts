@@ -94,7 +94,10 @@ export class WireClient {
   #receive(frame: Frame): void {
     if (frame.kind === frameKind.notice) return void this.notices.push(readJson<Notice>(frame.payload))
     this.heard.push({ kind: frame.kind, id: frame.id })
-    this.#waiting(frame.id).resolve({ ...frame, payload: frame.kind === frameKind.blocks ? frame.payload : Buffer.from(frame.payload) })
+    this.#waiting(frame.id).resolve({
+      ...frame,
+      payload: frame.kind === frameKind.blocks ? frame.payload : Buffer.from(frame.payload),
+    })
   }
 
   #waiting(id: number): Deferred<Frame> {

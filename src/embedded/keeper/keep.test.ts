@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { StoreError } from '../../errors.js'
-import { type Clock, nextTurn, systemClock, type Timer, type TimerKind } from '../../lib/clock.js'
+import { type Clock, systemClock, type Timer, type TimerKind } from '../../lib/clock.js'
 import { Deferred } from '../../lib/deferred.js'
 import { type Logger, silentLogger } from '../../lib/log.js'
 import { systemRandom } from '../../lib/random.js'
@@ -28,7 +28,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   await Promise.all(watches.map(each => each.stop()))
-  expect(files).toMatchObject({ open: 0, mostOpen: files.epoch === 0 ? 0 : 1 })
+  expect(files).toMatchObject({ open: 0, mostOpen: Math.min(files.epoch, 1), clientsTooLate: 0 })
   expect(readdirSync(directory).filter(name => name !== 'format')).toEqual([])
   rmSync(directory, { recursive: true })
 })
@@ -57,10 +57,19 @@ describe('a lock that was dropped', () => {
 
   test('lets nobody in before the owner has closed the files', async () => {
     await watching(5)
+    const closing = new Deferred<void>()
+    files.closing = closing.promise
     files.isLocked = false
-    await stopOwner()
-    await servedIn(2)
-    expect(files).toMatchObject({ epoch: 2, mostOpen: 1 })
+    const [owner] = watches.splice(
+      watches.findIndex(({ state }) => state === 'serving'),
+      1,
+    )
+    const stopped = owner?.stop()
+    // Whoever is cut off comes back at once, and is kept waiting.
+    const [, next] = (await once(heard, 'report')) as [Watch, Report]
+    expect(next).toEqual({ type: 'standing by' })
+    closing.resolve()
+    await Promise.all([stopped, servedIn(2)])
   })
 })
 
@@ -96,7 +105,7 @@ describe('an owner whose socket', () => {
 
 test('whoever has opened the files looks once more whether somebody answers', async () => {
   const opening = new Deferred<void>()
-  files.delay = opening.promise
+  files.opening = opening.promise
   const one = watch()
   await one.until('opening')
   const other = await LocalSocket.open(directory, () => undefined)
@@ -166,7 +175,7 @@ describe('it stops', () => {
 
   test('while it opens the files, and closes them again', async () => {
     const opening = new Deferred<void>()
-    files.delay = opening.promise
+    files.opening = opening.promise
     const one = watch()
     await one.until('opening')
     const stopped = one.stop()
@@ -222,7 +231,7 @@ class Watch {
   constructor({ clock = systemClock, log = silentLogger }: Surroundings) {
     const report = (said: Report): void => {
       this.reports.push(said)
-      heard.emit('report')
+      heard.emit('report', this, said)
     }
     const open = (): Promise<OpenBroker | null> => files.tryOpen()
     this.ended = keep({ directory, open, report, clock, random: systemRandom, log, signal: this.#stop.signal })
@@ -265,10 +274,12 @@ class Files {
   epoch = 0
   open = 0
   mostOpen = 0
+  clientsTooLate = 0
   attempts = 0
   isLocked = false
   error: Error | null = null
-  delay: Promise<void> | null = null
+  opening: Promise<void> | null = null
+  closing: Promise<void> | null = null
   last: OpenFiles | null = null
 
   async tryOpen(): Promise<OpenFiles | null> {
@@ -278,7 +289,7 @@ class Files {
     this.isLocked = true
     this.open++
     this.mostOpen = Math.max(this.open, this.mostOpen)
-    await this.delay
+    await this.opening
     return (this.last = new OpenFiles(this))
   }
 }
@@ -288,6 +299,7 @@ class OpenFiles implements OpenBroker {
   readonly #failed = new Deferred<Error>()
   readonly #files: Files
   readonly #sockets = new Set<Socket>()
+  #isClosing = false
 
   constructor(of: Files) {
     this.#files = of
@@ -303,14 +315,16 @@ class OpenFiles implements OpenBroker {
   }
 
   accept(socket: Socket): void {
+    if (this.#isClosing) this.#files.clientsTooLate++
     this.#sockets.add(socket)
     socket.write(String(this.epoch))
   }
 
   /** What was begun takes its time after the clients are gone. */
   async close(): Promise<void> {
+    this.#isClosing = true
     for (const socket of this.#sockets) socket.destroy()
-    for (let turn = 0; turn < 20; turn++) await nextTurn(systemClock)
+    await this.#files.closing
     this.#files.open--
     this.#files.isLocked = false
   }

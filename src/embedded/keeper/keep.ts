@@ -100,8 +100,17 @@ async function own(broker: OpenBroker, post: Post): Promise<FaustError | null> {
     post.log.info({ epoch: broker.epoch }, `This process now serves the embedded broker in ${post.directory}.`)
     return await untilOver(broker, socket, post)
   } finally {
-    socket?.hold()
-    await broker.close().finally(() => socket?.close())
+    await handOver(broker, socket)
+  }
+}
+
+/** The socket answers until the files are closed: before, nobody may open them. */
+async function handOver(broker: OpenBroker, socket: LocalSocket | null): Promise<void> {
+  socket?.hold()
+  try {
+    await broker.close()
+  } finally {
+    await socket?.close()
   }
 }
 

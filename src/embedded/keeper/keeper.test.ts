@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -41,7 +40,7 @@ test('where nobody serves, the process does; with the last claim it stops', asyn
   expect(threads).toHaveLength(1)
   await one.release()
   expect(socket.destroyed).toBe(false)
-  const closed = once(socket, 'close')
+  const closed = closing(socket)
   await two.release()
   await closed
   expect(readdirSync(directory).toSorted()).toEqual(['format', 'logs', 'metadata'])
@@ -65,10 +64,20 @@ test('a claim after the last release begins anew, even while the old one hands o
   await Promise.all([released, dialled(two)])
 })
 
+test('a broker that takes its time to open is waited for', async () => {
+  const clock = virtualClock()
+  const lines: string[] = []
+  const one = await claim({ clock, log: logTo(lines) })
+  await passing(clock, dialled(one), 1_000)
+  expect(clock.elapsed()).toBeGreaterThan(11_000)
+  expect(lines.filter(line => line.includes('takes long to open its files'))).toHaveLength(1)
+})
+
 test('the thread speaks through the log of whoever is there', async () => {
   const lines: string[] = []
   const one = await claim({ log: logTo(lines) })
   await dialled(one)
+  await one.release()
   expect(lines).toContainEqual(`info This process now serves the embedded broker in ${directory}. {"epoch":1}`)
 })
 
@@ -76,7 +85,7 @@ test('a thread that dies is reported and started again', async () => {
   const lines: string[] = []
   const one = await claim({ log: logTo(lines) })
   const socket = await dialled(one)
-  const closed = once(socket, 'close')
+  const closed = closing(socket)
   await threads[0]?.terminate()
   await closed
   await dialled(one)
@@ -169,12 +178,17 @@ async function dialled(by: Claim): Promise<Socket> {
   return socket.on('error', () => undefined).resume()
 }
 
+/** A connection that is cut off may report an error first. */
+function closing(socket: Socket): Promise<void> {
+  return new Promise(resolve => socket.once('close', () => resolve()))
+}
+
 /** Lets time pass until something has happened that takes real time too. */
-async function passing<Result>(clock: VirtualClock, result: Promise<Result>): Promise<Result> {
+async function passing<Result>(clock: VirtualClock, result: Promise<Result>, stepMs = 10): Promise<Result> {
   let isOver = false
   void result.finally(() => (isOver = true))
   while (!isOver) {
-    await clock.advance(10)
+    await clock.advance(stepMs)
     await nextTurn(systemClock)
   }
   return await result

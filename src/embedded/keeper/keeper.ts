@@ -12,7 +12,7 @@ export interface Claim {
   readonly directory: string
   /**
    * A new socket to whoever serves the directory, which is this process when nobody else does. Throws `TransportError`: at once
-   * for what will not go away by itself, else after ten seconds.
+   * for what will not go away by itself, else after ten seconds. A broker that is being opened is waited for.
    */
   dial(): Promise<Socket>
   /** With the last claim of the process goes what it serves: it is handed over. */
@@ -75,16 +75,19 @@ class Keeper {
   async #reach(claimant: Claimant): Promise<Socket> {
     const { clock } = claimant
     const deadlineMs = clock.elapsed() + patienceMs
-    for (;;) {
+    for (let isSaid = false; ;) {
       // What it says from here on may be that somebody answers now.
       const news = this.#thread?.news
       const answer = await connectTo(this.#directory)
       if (!this.#claimants.has(claimant)) throw this.#released(answer)
       if (typeof answer !== 'string') return answer
       const thread = (this.#thread ??= this.#startThread(clock))
-      await passingOf(clock, pollMs, news ?? thread.news)
+      await newsWithin(clock, pollMs, news ?? thread.news)
       if (thread.failure !== null) throw thread.failure
-      if (thread.trouble !== null && clock.elapsed() >= deadlineMs) throw thread.trouble
+      if (clock.elapsed() < deadlineMs) continue
+      if (thread.trouble !== null) throw thread.trouble
+      if (!isSaid) this.#log.warn({}, `The embedded broker in ${this.#directory} takes long to open its files.`)
+      isSaid = true
     }
   }
 
@@ -141,7 +144,7 @@ const pollMs = 25
 const standbyDelayMs = 2_000
 
 /** Resolves with `news`, at the latest after `ms`; the process stays alive for it. */
-async function passingOf(clock: Clock, ms: number, news: Promise<void>): Promise<void> {
+async function newsWithin(clock: Clock, ms: number, news: Promise<void>): Promise<void> {
   const over = new AbortController()
   await Promise.race([news, sleep(clock, ms, { kind: 'work', signal: over.signal })])
   over.abort()

@@ -77,11 +77,14 @@ export class LocalSocket {
     await new Promise(resolve => this.#server.close(resolve))
   }
 
-  /** Under another name first: with its own name it appears all at once, open to its user only, in place of a stale one. */
+  /**
+   * Under a name of its own first: as `broker.sock` it appears all at once, open to its user only, in place of a stale one. Node
+   * removes the file that a server began with when it is closed: that must never be somebody else's.
+   */
   async #listenAtFile(directory: string): Promise<void> {
-    const fresh = join(directory, freshFileName)
-    await rm(fresh, { force: true })
-    await throughShortPath(directory, freshFileName, path => this.#listen(path))
+    const ownName = `${fileName}.${shortRandom()}`
+    const fresh = join(directory, ownName)
+    await throughShortPath(directory, ownName, path => this.#listen(path))
     await chmod(fresh, 0o600)
     const identity = await identityOf(fresh)
     await rename(fresh, this.#path)
@@ -95,7 +98,6 @@ export class LocalSocket {
 }
 
 const fileName = 'broker.sock'
-const freshFileName = 'broker.sock.new'
 const isWindows = process.platform === 'win32'
 
 /** What every system accepts, in bytes; a longer one would be cut off and name another file. */
@@ -110,7 +112,7 @@ async function throughShortPath<Result>(
   if (isWindows) return use(pipeOf(directory))
   const path = join(directory, name)
   if (Buffer.byteLength(path) <= longestPath) return use(path)
-  const link = join(tmpdir(), `faust-${uuid(systemRandom).slice(0, 13)}`)
+  const link = join(tmpdir(), `faust-${shortRandom()}`)
   if (Buffer.byteLength(join(link, name)) > longestPath) throw noShortPath(directory, `${tmpdir()} is too long as well`)
   await symlink(directory, link).catch((error: unknown) => {
     throw noShortPath(directory, `the temporary directory ${tmpdir()} takes no link to it`, error)
@@ -120,6 +122,10 @@ async function throughShortPath<Result>(
   } finally {
     await rm(link, { force: true })
   }
+}
+
+function shortRandom(): string {
+  return uuid(systemRandom).slice(0, 8)
 }
 
 function noShortPath(directory: string, reason: string, cause?: unknown): TransportError {

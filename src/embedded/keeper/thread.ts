@@ -23,10 +23,11 @@ export class Thread {
     this.#directory = directory
     this.#log = log
     this.#worker = start({ directory })
-    this.#worker.unref()
     this.#worker.on('message', (report: Report) => this.#hear(report))
     this.#worker.on('error', error => (this.failure = died(directory, error)))
     this.#worker.on('exit', () => this.#exited())
+    // A listener would keep the process alive again.
+    this.#worker.unref()
   }
 
   /** Resolves when the thread has something to say, or ends. */

@@ -66,6 +66,11 @@ export class LogState {
     this.#hasChanged = true
   }
 
+  /** A segment that was closed is on the disk now, as the metadata are to know. */
+  settled(): void {
+    this.#hasChanged = true
+  }
+
   compacted(state: CompactionState): void {
     this.#compaction = state
     this.#forgetAborted(state.clean)

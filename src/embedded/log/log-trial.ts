@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../../lib/clock.js'
@@ -92,11 +92,22 @@ export class LogTrial {
   /** A copy of the files as they are now, and a log that reads it as the metadata know it. */
   copy(stored: Stored = this.stored): LogTrial {
     const copy = new LogTrial(this.#options)
-    cpSync(this.folder, copy.folder, { recursive: true })
+    for (const name of readdirSync(this.folder)) {
+      try {
+        copyFileSync(join(this.folder, name), join(copy.folder, name))
+      } catch {
+        // It has been removed meanwhile.
+      }
+    }
     copy.nowMs = this.nowMs
     copy.stored = stored
     copy.crash()
     return copy
+  }
+
+  /** Names of its files. */
+  get files(): string[] {
+    return readdirSync(this.folder).sort()
   }
 
   close(): void {

@@ -29,6 +29,7 @@ export class PartitionLog {
   isDeleted = false
   readonly #options: PartitionLogOptions
   readonly #shelf: Shelf
+  readonly #segmentBytes: number
   readonly #state: LogState
   #recent: RecentBlocks
   #row: SegmentRow | null = null
@@ -39,6 +40,7 @@ export class PartitionLog {
     this.at = at
     this.#options = options
     this.#shelf = shelf
+    this.#segmentBytes = segmentBytesOf(options)
     this.#state = new LogState(record, transactions)
     this.#recent = new RecentBlocks(shelf.memory, this.#state.end)
   }
@@ -51,7 +53,7 @@ export class PartitionLog {
     const row = this.#open()
     const base = this.#state.end
     const { bytes } = row.active
-    if (bytes > 0 && bytes + block.length > this.#shelf.segmentBytes) this.roll()
+    if (bytes > 0 && bytes + block.length > this.#segmentBytes) this.roll()
     stamp(block, { baseOffset: base, storedAt: nowMs, transaction })
     this.#write(row, () => row.active.write(block, this.#shelf.files))
     this.#state.append(countOf(block), transaction)
@@ -96,7 +98,7 @@ export class PartitionLog {
     this.#write(row, () => row.roll(this.#shelf.files))
     this.#state.rolled()
     const fail = (error: unknown): void => this.#shelf.logger.error({ ...this.at, error }, 'a segment is not on the disk')
-    closed.sync(this.#shelf.files).catch(fail)
+    closed.sync(this.#shelf.files).then(() => this.#state.settled(), fail)
   }
 
   /** What has changed since this was last called, for the metadata; `null` for nothing. */
@@ -251,6 +253,11 @@ export class PartitionLog {
   #wake(): void {
     if (this.onGrown.size > 0) for (const listener of [...this.onGrown]) listener()
   }
+}
+
+/** Retention drops whole segments: where little is kept they are small. */
+function segmentBytesOf({ shelf, retention: { retentionBytes } }: PartitionLogOptions): number {
+  return retentionBytes < 0 ? shelf.segmentBytes : Math.min(shelf.segmentBytes, Math.ceil(retentionBytes / 8))
 }
 
 export interface PartitionLogOptions {

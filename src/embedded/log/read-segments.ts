@@ -25,8 +25,9 @@ async function readSegment(segment: Segment, files: OpenFiles, query: Query): Pr
     let position = await reader.locate(query.from)
     while (position < reader.bytes) {
       position = await gathering.take({ position, offset: gathering.position })
-      if (gathering.isDone) segment.index?.stop(gathering.position, position)
-      if (gathering.isDone) return gathering.answer
+      if (!gathering.isDone && (gathering.blocks.length === 0 || position === reader.bytes)) continue
+      segment.index?.stop(gathering.position, position)
+      return { blocks: gathering.blocks, position: gathering.position }
     }
     return { blocks: gathering.blocks, position: Math.max(gathering.position, end) }
   } finally {
@@ -38,6 +39,7 @@ async function readSegment(segment: Segment, files: OpenFiles, query: Query): Pr
 class Gathering {
   readonly blocks: Buffer[] = []
   position: number
+  /** There is more, but it is not for this answer. */
   isDone = false
   #bytes = 0
   readonly #reader: SegmentReader
@@ -47,10 +49,6 @@ class Gathering {
     this.#reader = reader
     this.#query = query
     this.position = query.from
-  }
-
-  get answer(): Answer {
-    return { blocks: this.blocks, position: this.position }
   }
 
   /** Takes what one slice of the file has; returns where it went on to. */
@@ -63,7 +61,6 @@ class Gathering {
       if (!this.#accept(block, place.position + at)) break
       at += block.length
     }
-    this.isDone ||= this.blocks.length > 0
     return place.position + at
   }
 

@@ -12,8 +12,8 @@ export function placeOf({ host, port }: Endpoint): string {
 }
 
 /**
- * Why a connection could not be made, or a request on it got no answer, in our words. What the library threw is looked at but
- * never attached: nobody has promised what it holds.
+ * Why a connection could not be made, or a request on it got no answer, in our words; `null` is one that closed without a word.
+ * What the library threw is looked at but never attached: nobody has promised what it holds.
  */
 export function connectionFailure(error: unknown, endpoint: Endpoint, security: Security): TransportError {
   const chain = chainOf(error)
@@ -94,15 +94,15 @@ function reason(code: string, root: Error | undefined, security: Security): Reas
   if (root?.message === 'Broker requires TLS.') {
     return ['it speaks TLS there', 'Use kafka+ssl:// or tls: true, or its plain port.', true]
   }
-  if (code === 'ECONNRESET' || code === 'EPIPE' || code.startsWith('PLT_'))
+  if (root === undefined || code === 'ECONNRESET' || code === 'EPIPE' || code.startsWith('PLT_'))
     return ['it closed the connection', closedRemedy(security)]
   if (/^(ERR_SSL|EPROTO)/.test(code)) return ['no TLS connection can be agreed on', 'Look whether it speaks TLS there.', true]
-  return [root?.message ?? 'for no known reason', 'Look whether the broker runs and can be reached.']
+  return [root.message, 'Look whether the broker runs and can be reached.']
 }
 
 function closedRemedy({ tls, sasl }: Security): string {
-  const doubts = [tls ? 'speaks TLS there' : 'wants TLS there', ...(sasl ? [] : ['wants a login'])]
-  return `Look whether it runs, and whether it ${doubts.join(' or ')}.`
+  const doubts = [tls ? 'speaks TLS' : 'wants TLS', ...(sasl ? [] : ['wants a login'])]
+  return `Look whether it runs, and whether it ${doubts.join(' or ')} there.`
 }
 
 const untrusted: Reason = ['its certificate is not trusted', 'Name its authority: tls: { ca }, or FAUST_KAFKA_CA_FILE.', true]
