@@ -37,6 +37,10 @@ export interface AskOptions {
   readonly timeoutMs?: number
   /** For one of them; 30 s unless set. */
   readonly requestTimeoutMs?: number
+  /** A coordinator has not answered an attempt: what was asked may still be done, even after the answer to a later one. */
+  readonly onUnanswered?: () => void
+  /** Ends the waiting between attempts: there is no further one. An attempt that is under way goes on. */
+  readonly signal?: AbortSignal
 }
 
 /** A cluster of brokers: who they are, who leads and coordinates what, and how to ask the right one. */
@@ -65,7 +69,8 @@ export class Cluster {
     this.#connections = new Connections({ context, security, openWire, connectTimeoutMs })
     this.#directory = new Directory({ endpoints, place, connections: this.#connections, context })
     this.#coordinators = new Coordinators((api, args, timeoutMs) => this.#directory.askAny(api, args, timeoutMs))
-    this.#pause = exponential({ initialMs: 100, maxMs: 1000, random: context.random })
+    // Short at first: the end of a transaction is over in a few milliseconds.
+    this.#pause = exponential({ initialMs: 20, maxMs: 1000, random: context.random })
   }
 
   /** Every broker that is up, by node id. */
@@ -152,15 +157,17 @@ export class Cluster {
   ): Promise<Answer> {
     return this.#retrying(options, async leftMs => {
       const broker = await this.#coordinators.find(of, leftMs)
+      let answer: Answer
       try {
         const connection = this.#connections.to(broker, options.purpose ?? 'control')
-        const answer = await connection.send(api, args, Math.min(leftMs, options.requestTimeoutMs ?? patienceMs))
-        refuse(api.codes(answer), ['again', 'find-coordinator'], options)
-        return answer
+        answer = await connection.send(api, args, Math.min(leftMs, options.requestTimeoutMs ?? patienceMs))
+        refuse(api.codes(answer), ['find-coordinator'], options)
       } catch (error) {
         this.#coordinators.forget(of)
         throw error
       }
+      refuse(api.codes(answer), ['again'], options)
+      return answer
     })
   }
 
@@ -183,9 +190,11 @@ export class Cluster {
     this.#connections.close()
   }
 
-  #retrying<Value>({ timeoutMs = 60_000 }: AskOptions, attempt: (leftMs: number) => Promise<Value>): Promise<Value> {
+  #retrying<Value>(options: AskOptions, attempt: (leftMs: number) => Promise<Value>): Promise<Value> {
+    const { timeoutMs = 60_000, signal: given } = options
     const { clock } = this.#context
-    return retrying({ clock, backoff: this.#pause, timeoutMs, signal: this.#closing.signal }, attempt)
+    const signal = given ? AbortSignal.any([given, this.#closing.signal]) : this.#closing.signal
+    return retrying({ clock, backoff: this.#pause, timeoutMs, signal }, attempt)
   }
 }
 

@@ -34,10 +34,13 @@ export class Directory {
   readonly metadata: Metadata = new Metadata()
   readonly #options: DirectoryOptions
   readonly #pause: Backoff
-  readonly #closing = new AbortController()
   readonly #watchers = new Set<() => void>()
   /** When somebody last asked about each topic. */
   readonly #wanted = new Map<string, number>()
+  /** Whether topics are wanted that no request has asked about: that is no repetition, and need not wait. */
+  #hasNews = false
+  #rest = new AbortController()
+  #isClosed = false
   #versions: Versions | null = null
   /** One that has not been sent yet: whoever wants one now may share it. */
   #next: Promise<void> | null = null
@@ -61,15 +64,18 @@ export class Directory {
     const nowMs = this.#options.context.clock.elapsed()
     let areKnown = true
     for (const topic of topics) {
+      this.#hasNews ||= !this.#wanted.has(topic)
       this.#wanted.set(topic, nowMs)
       areKnown &&= this.metadata.topic(topic) !== undefined
     }
+    if (this.#hasNews) this.#rest.abort()
     return areKnown
   }
 
   /**
-   * Asks for the metadata anew: what it says afterwards is younger than the call. Calls that come together share a request, and
-   * those that come in a row wait longer and longer. Rejects with `TransportError` when no broker answers.
+   * Asks for the metadata anew: what it says afterwards is younger than the call. Calls that come together share a request;
+   * those that come in a row wait longer and longer, unless there is a new topic. Rejects with `TransportError` when no broker
+   * answers.
    */
   refresh(): Promise<void> {
     return (this.#next ??= this.#refreshSoon())
@@ -98,29 +104,37 @@ export class Directory {
   }
 
   close(): void {
-    this.#closing.abort()
+    this.#isClosed = true
+    this.#rest.abort()
     this.#timer?.cancel()
     this.#watchers.clear()
   }
 
   async #refreshSoon(): Promise<void> {
-    const { clock } = this.#options.context
     await this.#running.catch(() => undefined)
-    const restedMs = clock.elapsed() - this.#askedMs
-    this.#inARow = restedMs > restMs ? 0 : this.#inARow + 1
-    const pauseMs = this.#inARow === 0 ? 0 : this.#pause.delayMs(this.#inARow) - restedMs
-    if (pauseMs > 0) await sleep(clock, pauseMs, { kind: 'work', signal: this.#closing.signal })
+    await this.#restAWhile()
     this.#next = null
-    this.#askedMs = clock.elapsed()
+    this.#askedMs = this.#options.context.clock.elapsed()
     this.#running = this.#ask()
     await this.#running
   }
 
+  async #restAWhile(): Promise<void> {
+    const { clock } = this.#options.context
+    if (this.#hasNews || this.#isClosed) return
+    const restedMs = clock.elapsed() - this.#askedMs
+    this.#inARow = restedMs > restMs ? 0 : this.#inARow + 1
+    const pauseMs = this.#inARow === 0 ? 0 : this.#pause.delayMs(this.#inARow) - restedMs
+    if (pauseMs <= 0) return
+    this.#rest = new AbortController()
+    await sleep(clock, pauseMs, { kind: 'work', signal: this.#rest.signal })
+  }
+
   async #ask(): Promise<void> {
-    if (this.#closing.signal.aborted) throw new ClosedError(`The connection to ${this.#options.place} is closed.`)
+    if (this.#isClosed) throw new ClosedError(`The connection to ${this.#options.place} is closed.`)
     const answer = await this.askAny(metadataApi, { topics: this.#forgetUnwanted() }, patienceMs)
     if (answer.brokers.length === 0) throw new TransportError(`The cluster ${this.#options.place} names no brokers yet.`)
-    if (this.#closing.signal.aborted) return
+    if (this.#isClosed) return
     const hasChanged = this.metadata.apply(answer)
     this.#options.connections.retain(this.metadata.brokers)
     this.#scheduleRefresh()
@@ -129,6 +143,7 @@ export class Directory {
 
   #forgetUnwanted(): { readonly name: string }[] {
     const nowMs = this.#options.context.clock.elapsed()
+    this.#hasNews = false
     for (const [topic, wantedMs] of this.#wanted) {
       if (nowMs - wantedMs < unwantedMs) continue
       this.#wanted.delete(topic)
@@ -143,7 +158,7 @@ export class Directory {
     const again = (): void => {
       this.refresh().catch((error: unknown) => {
         log.debug({}, `The metadata could not be refreshed: ${thrown(error).message}`)
-        if (!this.#closing.signal.aborted) this.#scheduleRefresh()
+        if (!this.#isClosed) this.#scheduleRefresh()
       })
     }
     this.#timer = clock.after(oldMs * (0.9 + 0.1 * random.next()), again, 'background')

@@ -21,19 +21,19 @@ type Reply<Args, Answer> = (args: Args, place: string) => Answer | Promise<Answe
 export class FakeCluster {
   readonly requests: FakeRequest[] = []
   /** By `host:port`: one that is absent refuses connections. */
-  readonly brokers = new Map<string, Broker>()
-  readonly topics = new Map<string, TopicMetadata>()
-  readonly features = new Map<string, number>()
+  readonly brokers: Map<string, Broker> = new Map()
+  readonly topics: Map<string, TopicMetadata> = new Map()
+  readonly features: Map<string, number> = new Map()
   /** Places whose brokers accept connections and requests, and answer nothing. */
-  readonly frozen = new Set<string>()
-  controllerId = 1
+  readonly frozen: Set<string> = new Set()
+  controllerId: number = 1
   /** How long a login is good for, of connections made from now on. */
-  sessionLifetimeMs = Infinity
+  sessionLifetimeMs: number = Infinity
   /** What brokers understand. */
   versions: readonly AnyApi[] = requiredApis
   /** Thrown by connections made from now on. */
   refusal: TransportError | null = null
-  opened = 0
+  opened: number = 0
   readonly #replies = new Map<string, Reply<never, unknown>>()
   readonly #wires = new Set<FakeWire>()
 

@@ -32,15 +32,16 @@ describe('RecordColumns', () => {
     expect(sealed).toMatchObject({ ...at, count: 3, nextOffset: 12, bytes: buffer.length + 3 * 32 })
   })
 
-  it('shares no memory between one batch and the next', () => {
+  it('shares nothing between one batch and the next', () => {
     const columns = new RecordColumns()
-    const bytes = bytesOf(record({ delta: 0, value: 'a' }))
-    const sealed = [5, 6].map(baseOffset => {
+    const sealed = [record({ delta: 0, headers: [1, 1, 'n', 1, 'v'] }), record({ delta: 0 })].map((only, baseOffset) => {
+      const bytes = bytesOf(only)
       columns.restart()
       columns.add(batch({ baseOffset, lastOffsetDelta: 0 }), { bytes, start: 0, end: bytes.length, shift: 0 }, 0)
       return columns.seal({ at, buffer: bytes, nextOffset: 7, bytes: bytes.length })
     })
-    expect(sealed.map(({ offsets }) => [...offsets])).toEqual([[5], [6]])
+    expect(sealed.map(({ offsets }) => [...offsets])).toEqual([[0], [1]])
+    expect(sealed.map(({ headers }) => headers?.at(0).size)).toEqual([1, undefined])
   })
 
   it.each<[string, ...(number | string)[]]>([
@@ -55,6 +56,7 @@ describe('RecordColumns', () => {
     ['has fewer headers than none', 6, 0, 0, 0, -1, -1, -1],
     ['has fewer headers than it says', 8, 0, 0, 0, -1, -1, 2, 0, 0],
     ['has more headers than it says', 10, 0, 0, 0, -1, -1, 1, 0, 0, 0, 0],
+    ['has headers beyond number', 10, 0, 0, 0, -1, -1, 2 ** 31 - 1],
     ['has a header that reaches out of it', 8, 0, 0, 0, -1, -1, 1, 0, 9],
     ['has a header of all memory', 12, 0, 0, 0, -1, -1, 1, 0, 2 ** 31 - 1],
     ['has a number that does not end', 12, 0, 0, 0, '\xff\xff\xff\xff\xff\x01', 0, 0, 0],

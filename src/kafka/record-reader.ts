@@ -30,6 +30,8 @@ export interface RecordReaderOptions {
 export class RecordReader {
   /** Offset of the next message to read. To be changed between two answers only. */
   position: number
+  /** Of the leader that took in what was read last; -1 before anything was read. */
+  leaderEpoch = -1
   readonly #at: TopicPartition
   readonly #options: RecordReaderOptions
   #fetched: Buffer = noBytes
@@ -105,6 +107,7 @@ export class RecordReader {
     if (!isAborted && !batch.isControl && batch.nextOffset > this.position) this.#addRecords(batch)
     this.#next = batch.end
     this.#leastOffset = batch.nextOffset
+    this.leaderEpoch = this.#fetched.readInt32BE(batch.start + field.leaderEpoch)
     this.position = Math.max(this.position, batch.nextOffset)
   }
 

@@ -63,8 +63,8 @@ export class RecordWriter {
   }
 
   /**
-   * The batch as it goes out; at least one message is in it. It is a view of the writer's memory unless it is compressed:
-   * good until `restart`. A batch may be closed again, with another producer id or epoch.
+   * The batch as it goes out; at least one message is in it. It may be closed again, with another producer id or epoch.
+   * Without compression it is a view of the writer's memory: good until the next `close` or `restart`.
    */
   close(closing: Closing): Buffer {
     const plain = this.#bytes.subarray(0, this.#end)

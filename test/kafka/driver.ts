@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { Cluster } from '../../src/kafka/cluster.js'
+import type { Cluster } from '../../src/kafka/cluster.js'
 import { kafka } from '../../src/kafka/kafka.js'
 import type { KafkaOptions } from '../../src/kafka/settings.js'
 import { systemClock } from '../../src/lib/clock.js'

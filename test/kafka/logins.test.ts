@@ -1,5 +1,4 @@
-import { copyFileSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
@@ -31,13 +30,10 @@ beforeAll(async () => {
     BRIEF: { mechanisms, sessionMs: 1_000 },
     SAFE: { tls: true, mechanisms },
   }
-  // A broker trusts whom it finds in a file of its own.
-  const trusted = join(tmpdir(), `faust-trusted-${process.pid}.pem`)
-  copyFileSync(clientPem('crt'), trusted)
   const config = {
     'listener.name.mutual.ssl.client.auth': 'required',
     'listener.name.mutual.ssl.truststore.type': 'PEM',
-    'listener.name.mutual.ssl.truststore.location': trusted,
+    'listener.name.mutual.ssl.truststore.location': clientPem('crt'),
   }
   kafka = await startCluster({ listeners, users: { greta: password }, config })
 })

@@ -20,8 +20,10 @@ export function oneRecord(value: string, owner: BatchOwner = {}): Buffer {
   batch.writeInt32BE(-1, 12)
   batch.writeInt8(2, 16)
   batch.writeInt16BE(isTransactional ? 0x10 : 0, 21)
-  batch.writeBigInt64BE(BigInt(Date.now()), 27)
-  batch.writeBigInt64BE(BigInt(Date.now()), 35)
+  // One and the same: a broker corrects a highest timestamp that is not that of a record.
+  const now = BigInt(Date.now())
+  batch.writeBigInt64BE(now, 27)
+  batch.writeBigInt64BE(now, 35)
   batch.writeBigInt64BE(BigInt(producerId), 43)
   batch.writeInt16BE(producerEpoch, 51)
   batch.writeInt32BE(sequence, 53)

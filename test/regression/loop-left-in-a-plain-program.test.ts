@@ -25,7 +25,8 @@ test('a worker does not wait for the event that a plain loop was left on, and go
 })
 
 test('a worker that fails does not wait for it either', async () => {
-  const failing = new App('plain-and-failing', { logger: await createLogger({ level: 'silent', format: 'json' }) })
+  const logger = await createLogger({ level: 'silent', format: 'json' })
+  const failing = new App('plain-and-failing', { broker: 'memory:failing', logger })
   const source = failing.topic('source', { value: z.number() })
   const agent = failing.agent('agent', { value: z.number(), onError: crash() }, async stream => {
     for await (const n of stream) throw new RangeError(`no ${n}`)

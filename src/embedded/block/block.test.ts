@@ -9,7 +9,7 @@ import { keepMessages } from './keep-messages.js'
 import { header, headerSize, maxCount } from './layout.js'
 import { OpenBlock } from './open-block.js'
 import { readBlocks } from './read-blocks.js'
-import { stamp, validate, verify } from './stored-block.js'
+import { stamp, validate, verify, verifyHeader } from './stored-block.js'
 
 const at = { topic: 'orders', partition: 3 }
 
@@ -24,7 +24,7 @@ const message: fc.Arbitrary<Outgoing> = fc
     before: fc.nat(5),
     after: fc.nat(5),
     value: fc.oneof({ weight: 4, arbitrary: text }, { weight: 2, arbitrary: bytes }, { weight: 1, arbitrary: fc.constant(null) }),
-    headers: fc.option(headers, { freq: 1 }),
+    headers: fc.option(headers, { freq: 2 }),
   })
   .map(({ key, before, after, headers: named, ...rest }) => ({
     ...at,
@@ -112,6 +112,9 @@ test('a flipped bit and a missing tail are always found, in what arrives and in 
       const byte = place % stored.length
       if (!isBrokers(byte)) expect(validate(flip(incoming, byte))).not.toBeNull()
       expect(verify(flip(stored, byte))).not.toBeNull()
+      const more = Buffer.concat([stored, stored])
+      expect(verifyHeader(more)).toBeNull()
+      expect(verifyHeader(flip(more, place % headerSize))).not.toBeNull()
       expect(validate(incoming.subarray(0, cut % incoming.length))).not.toBeNull()
       expect(verify(stored.subarray(0, cut % stored.length))).not.toBeNull()
     }),
@@ -131,6 +134,7 @@ test('a block from a producer gone wrong is refused even when its checksum is ri
     ['its messages have', block => block.writeInt32LE(1, headerSize + 16)],
     ['its latest timestamp', block => block.writeDoubleLE(9, header.latestTimestamp)],
     ['its headers are cut off', block => block.writeUInt32LE(9, block.length - 24)],
+    ['its headers are cut off', block => block.writeUInt32LE(7, block.length - 10)],
     ['its headers belong to', block => block.writeUInt32LE(2, block.length - 28)],
   ]
   for (const [reason, harm] of wrongs) {

@@ -74,6 +74,7 @@ export class Broker {
     this.#upkeep = upkeep
     this.#unwatch = clock.watch(() => ({ queued: 0, atWork: committer.isBusy ? 1 : 0, asking: 0 }))
     void committer.failed.then(error => this.#stepDown(error))
+    state.groups.start()
     upkeep.start()
   }
 

@@ -4,6 +4,8 @@ import type { Question } from './question.js'
 
 /** A client, as those know it who do what it asks. */
 export interface Caller {
+  /** The identity of its process; `null` when nobody could tell that it is dead. */
+  readonly process: string | null
   /** The members of groups that speak through it, see `seatOf`. */
   readonly seats: Set<string>
   /** Wants to know when topics change. */

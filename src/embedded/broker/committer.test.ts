@@ -97,6 +97,26 @@ describe('answers', () => {
     expect(committer.isBusy).toBe(false)
   })
 
+  test('that others lead to come behind those that wait already', async () => {
+    const { gate, committer } = gated()
+    const { seen, after } = recorder(committer)
+    committer.set('a', 1)
+    committer.after(() => {
+      after('third')
+      committer.set('b', 2)
+      after('fourth')
+    })
+    after('first')
+    after('second')
+    await turns()
+    gate.commits[0]?.gate.resolve()
+    await turns()
+    expect(seen).toEqual(['first', 'second', 'third'])
+    gate.commits[1]?.gate.resolve()
+    await turns()
+    expect(seen).toEqual(['first', 'second', 'third', 'fourth'])
+  })
+
   test('fail when the commit does, and so does everything afterwards', async () => {
     const { gate, committer } = gated()
     const { seen, after } = recorder(committer)

@@ -110,8 +110,9 @@ export class Committer {
       } catch (error) {
         this.#fail(error as Error)
       }
-      this.#underWay = null
+      // What is added meanwhile runs behind the others.
       for (const run of waiting) run(this.#error)
+      this.#underWay = null
     }
   }
 
@@ -123,7 +124,7 @@ export class Committer {
     for (const staged of touched) staged.stage(this.#metadata)
     // Before anything is awaited: what changes meanwhile belongs to the next commit with all of its parts.
     const changes = this.#metadata.take()
-    if (isSynced) await Promise.all(touched.map(staged => staged.sync?.()))
+    if (isSynced) await Promise.all(touched.map(async staged => staged.sync?.()))
     await this.#metadata.commit(changes, { isSynced })
     for (const staged of touched) staged.publish?.()
   }

@@ -63,10 +63,7 @@ export class FetchQueue {
     const reading = log.read(begin, { isolation: request.isolation, maxBytes })
     const { blocks, position } = reading instanceof Promise ? await reading : reading
     if (question.isOver) return
-    if (blocks.length === 0 && position === request.from && request.topicId !== null) {
-      // It may have grown while the disk was read.
-      return log.endOffset(request.isolation) > position ? this.#wake(fetch) : fetch.wait(partition)
-    }
+    if (blocks.length === 0 && position === request.from && request.topicId !== null) return fetch.wait(partition)
     const bytes = blocks.reduce((sum, block) => sum + block.length, 0)
     const highWatermark = log.endOffset('read-uncommitted')
     const head: FetchAnswer = { topicId: partition.topicId, begin, outOfRange, position, highWatermark, bytes }

@@ -3,21 +3,21 @@ import type { PartitionOffset } from '../../transport/transport.js'
 import { Coordinator } from '../group/coordinator.js'
 import type { Round } from '../group/round.js'
 import type { Committer, Staged } from './committer.js'
+import { DeathWatch } from './death-watch.js'
 import { keyOf } from './keys.js'
 import type { Metadata } from './metadata.js'
 
 /** The consumer groups of a broker: their rounds and their offsets, in memory and in the metadata. */
 export class Groups {
+  readonly #surroundings: Surroundings
   readonly #committer: Committer
-  readonly #clock: Clock
-  readonly #nudge: Nudge
+  readonly #deaths: DeathWatch
   readonly #coordinators = new Map<string, Coordinator>()
 
-  /** `nudge` asks a member to join again, through whichever connection it speaks now. */
-  constructor(committer: Committer, clock: Clock, nudge: Nudge) {
-    this.#committer = committer
-    this.#clock = clock
-    this.#nudge = nudge
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings
+    this.#committer = surroundings.committer
+    this.#deaths = new DeathWatch({ ...surroundings, onDead: process => this.#mourn(process) })
   }
 
   async load(metadata: Metadata): Promise<void> {
@@ -25,9 +25,21 @@ export class Groups {
       this.open(groupId as string).offsets.commit([{ topic: topic as string, partition: Number(partition), offset }])
     }
     for await (const [[groupId], record] of metadata.all<GroupRecord>('group')) {
-      const nudge = (memberId: string): void => this.#nudge(groupId as string, memberId)
-      this.open(groupId as string).restore(toRound(record), { clock: this.#clock, nudge })
+      const { clock } = this.#surroundings
+      const nudge = (memberId: string): void => this.#surroundings.nudge(groupId as string, memberId)
+      this.open(groupId as string).restore(toRound(record), { clock, nudge })
     }
+  }
+
+  /** Members may have died with the last owner, or since. */
+  start(): void {
+    for (const { processes } of this.#coordinators.values()) for (const process of processes) this.#deaths.suspect(process)
+  }
+
+  /** A connection of the process has closed: if it has died, its members are out. */
+  suspect(process: string): void {
+    const isKnown = [...this.#coordinators.values()].some(({ processes }) => processes.has(process))
+    if (isKnown) this.#deaths.suspect(process)
   }
 
   /** `undefined` for a group that nobody has joined or committed for. */
@@ -53,11 +65,11 @@ export class Groups {
     }
   }
 
-  /** Makes the committed offsets exactly these. Throws `TransportError` while the group has members. */
+  /** Makes the committed offsets exactly these. Throws `TransportError` while the group has members that may be alive. */
   reset(groupId: string, offsets: readonly PartitionOffset[]): void {
     const coordinator = this.open(groupId)
     const before = coordinator.offsets.all()
-    coordinator.reset(offsets)
+    coordinator.reset(offsets, this.#surroundings.isDead)
     this.#forget(groupId, before)
     this.commit(groupId, offsets)
   }
@@ -73,7 +85,12 @@ export class Groups {
 
   /** From now on nothing happens by itself. */
   stop(): void {
+    this.#deaths.stop()
     for (const coordinator of this.#coordinators.values()) coordinator.stop()
+  }
+
+  #mourn(process: string): void {
+    for (const coordinator of this.#coordinators.values()) coordinator.mourn(process)
   }
 
   #forget(groupId: string, offsets: readonly PartitionOffset[]): void {
@@ -81,7 +98,14 @@ export class Groups {
   }
 }
 
-type Nudge = (groupId: string, memberId: string) => void
+interface Surroundings {
+  readonly committer: Committer
+  readonly clock: Clock
+  /** Whether a client's process is dead for certain. */
+  readonly isDead: (process: string) => boolean
+  /** Asks a member to join again, through whichever connection it speaks now. */
+  readonly nudge: (groupId: string, memberId: string) => void
+}
 
 /** A round as JSON: bytes are in base 64. */
 type GroupRecord = Omit<Round, 'members'> & {

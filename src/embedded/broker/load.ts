@@ -6,6 +6,7 @@ import type { TopicDescription } from '../../transport/transport.js'
 import type { TransactionRecord } from '../log/log-record.js'
 import { PartitionLog } from '../log/partition-log.js'
 import type { Shelf } from '../log/shelf.js'
+import { isDead as isProcessDead } from '../process-identity.js'
 import type { Committer } from './committer.js'
 import { type Kind, keyOf } from './keys.js'
 import type { Metadata } from './metadata.js'
@@ -23,16 +24,18 @@ export interface Foundation {
   readonly shelf: Shelf
   readonly ownership: Ownership
   readonly committer: Committer
+  /** Whether a client's process is dead for certain; the system is asked by default. */
+  readonly isDead?: (process: string) => boolean
 }
 
 /** What the owners before have left. Throws `TransportError`. */
 export async function load(foundation: Foundation): Promise<BrokerState> {
-  const { directory, clock, random, log, metadata, committer, ownership } = foundation
+  const { directory, clock, random, log, metadata, committer, ownership, isDead = isProcessDead } = foundation
   const records: Records = {
     logs: await collect<StoredLogRecord>(metadata, 'log'),
     transactions: await collect<TransactionRecord>(metadata, 'transactions'),
   }
-  const facts = { directory, epoch: ownership.epoch, clock, random, log, committer }
+  const facts = { directory, epoch: ownership.epoch, clock, random, log, committer, isDead }
   const state = new BrokerState(facts, (topic, partition) => openPartition(foundation, records, { topic, partition }))
   for await (const [, description] of metadata.all<TopicDescription>('topic')) state.topics.restore(description)
   await state.transactionNumbers.load(metadata)

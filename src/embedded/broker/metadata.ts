@@ -70,11 +70,13 @@ export class Metadata {
   /** In one batch, which is on the disk already if `isSynced`; one at a time. Throws `TransportError`. */
   async commit(changes: Changes, { isSynced }: { isSynced: boolean }): Promise<void> {
     if (changes.size === 0) return
-    const operations = Array.from(changes, ([key, value]) =>
-      value === undefined ? ({ type: 'del', key } as const) : ({ type: 'put', key, value: JSON.stringify(value) } as const),
-    )
     try {
-      await this.#level.batch(operations, { sync: isSynced })
+      const batch = this.#level.batch()
+      for (const [key, value] of changes) {
+        if (value === undefined) batch.del(key)
+        else batch.put(key, JSON.stringify(value))
+      }
+      await batch.write({ sync: isSynced })
     } catch (error) {
       throw metadataError(error, this.#folder)
     }

@@ -1,8 +1,10 @@
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FencedError } from '../../errors.js'
 import type { MemberStamp, WriterId } from '../wire/protocol.js'
-import { BrokerTrial } from './broker-trial.js'
-import type { WireClient } from './wire-client.js'
+import { BrokerTrial } from '../../testing/broker-trial.js'
+import type { WireClient } from '../../testing/wire-client.js'
 
 const at = { topic: 'orders', partition: 0 }
 const other = { topic: 'orders', partition: 1 }
@@ -32,7 +34,7 @@ async function values(partition: typeof at = at): Promise<readonly (string | nul
   return (await client.fetch(partition)).values
 }
 
-async function join(memberId: string, more: { isNew?: boolean; instanceId?: string } = {}): Promise<number> {
+async function enter(memberId: string, more: { isNew?: boolean; instanceId?: string } = {}): Promise<number> {
   const { isNew = true, instanceId = null } = more
   const timeouts = { sessionTimeoutMs: 6000, rebalanceTimeoutMs: 3000 }
   const joined = await client.ask('join', { groupId: 'group', memberId, instanceId, isNew, metadata: '', ...timeouts })
@@ -79,7 +81,7 @@ describe('a new owner', () => {
     const writer = await open()
     await client.produce({ writer, number: 1, transaction: 0 }, [{ at, values: ['a', 'b', 'c'] }])
     await client.ask('deleteRecords', { before: [{ ...at, offset: 2 }] })
-    const generation = await join('a')
+    const generation = await enter('a')
     await client.ask('commit', { groupId: 'group', stamp: stampOf('a', generation), offsets: [{ ...at, offset: 7 }] })
     await replace()
     expect(await client.ask('startOffsets', { partitions: [at] })).toEqual([{ ...at, offset: 2 }])
@@ -90,8 +92,21 @@ describe('a new owner', () => {
     expect(await client.ask('groupOffsets', { groupId: 'group' })).toEqual([])
   })
 
+  test('knows nothing of a partition that was written and deleted in one breath', async () => {
+    client.sendProduce({ writer: await open(), number: 1, transaction: 0 }, [{ at, values: ['one'] }])
+    await client.ask('deleteTopics', { names: ['orders'] })
+    await trial.state.removed
+    const left: string[] = []
+    for (const kind of ['topic', 'log', 'transactions'] as const) {
+      for await (const [names] of trial.metadata.all(kind)) left.push(names.join())
+    }
+    expect(left).toEqual([])
+    await client.ask('createTopics', { specs: [{ name: 'orders', partitions: 1 }] })
+    expect(await values()).toEqual([])
+  })
+
   test('goes on with the offsets that a reset has left', async () => {
-    const generation = await join('a')
+    const generation = await enter('a')
     await client.ask('commit', { groupId: 'group', stamp: stampOf('a', generation), offsets: [{ ...at, offset: 7 }] })
     await client.ask('leave', { groupId: 'group', memberId: 'a' })
     await client.ask('resetGroup', { groupId: 'group', offsets: [{ ...other, offset: 3 }] })
@@ -138,7 +153,7 @@ describe('a request that comes again', () => {
   test('to end a transaction changes nothing', async () => {
     const writer = await open('id')
     await client.produce({ writer, number: 1, transaction: 1 }, [{ at, values: ['one'] }])
-    const generation = await join('a')
+    const generation = await enter('a')
     const membership = { groupId: 'group', ...stampOf('a', generation) }
     const offsets = [{ ...at, offset: 5 }]
     const end = { writer, transaction: 1, isCommit: true, offsets, membership }
@@ -182,8 +197,27 @@ describe('a transaction', () => {
     expect(await values()).toEqual(['behind'])
   })
 
+  test('that cannot be aborted now is aborted later', async () => {
+    const writer = await open('id')
+    const batches = [at, other].map(place => ({ at: place, values: ['never'] }))
+    await client.produce({ writer, number: 1, transaction: 1 }, batches)
+    await replace()
+    const folder = join(trial.directory, 'logs', trial.state.topics.get('orders')?.id ?? '', '1')
+    await rename(folder, `${folder}.away`)
+    await writeFile(folder, '')
+    await trial.clock.advance(10_001)
+    await trial.quiet()
+    await rm(folder)
+    await rename(`${folder}.away`, folder)
+    const ends = (): Promise<unknown> => client.ask('endOffsets', { partitions: [at, other], isolation: 'read-committed' })
+    expect(await ends()).toEqual([at, other].map(place => ({ ...place, offset: 0 })))
+    await trial.clock.advance(10_001)
+    await trial.quiet()
+    expect(await ends()).toEqual([at, other].map(place => ({ ...place, offset: 2 })))
+  })
+
   test('ends in all partitions and with its offsets, or nowhere', async () => {
-    const generation = await join('a')
+    const generation = await enter('a')
     const membership = { groupId: 'group', ...stampOf('a', generation) }
     const writer = await open('id')
     const kept = new Set<boolean>()
@@ -219,6 +253,19 @@ describe('a transaction', () => {
     expect(await values()).toEqual(['of the newer'])
   })
 
+  test('of a producer that is closed is aborted', async () => {
+    const writer = await open('id')
+    await client.produce({ writer, number: 1, transaction: 1 }, [{ at, values: ['never'] }])
+    const plain = await open()
+    await client.produce({ writer: plain, number: 1, transaction: 0 }, [{ at, values: ['behind'] }])
+    await client.ask('closeProducer', { writer: { ...writer, epoch: writer.epoch - 1 } })
+    expect(await values()).toEqual([])
+    await client.ask('closeProducer', { writer })
+    expect(await values()).toEqual(['behind'])
+    await replace()
+    expect(await values()).toEqual(['behind'])
+  })
+
   test('never gets the number of another one', async () => {
     const numbers: number[] = []
     for (let round = 1; round <= 4; round++) {
@@ -233,7 +280,7 @@ describe('a transaction', () => {
 
 describe('a group', () => {
   test('goes on where it was: generation, assignment and sessions', async () => {
-    const generation = await join('a')
+    const generation = await enter('a')
     await replace()
     const stamp = stampOf('a', generation)
     expect(await client.ask('heartbeat', { groupId: 'group', stamp })).toBe(false)
@@ -250,7 +297,7 @@ describe('a group', () => {
   test('has no generation twice, also after it was empty', async () => {
     const generations: number[] = []
     for (let round = 0; round < 4; round++) {
-      generations.push(await join(`member-${round}`))
+      generations.push(await enter(`member-${round}`))
       await client.ask('leave', { groupId: 'group', memberId: `member-${round}` })
       await replace()
     }

@@ -68,7 +68,7 @@ export class Partition implements Staged {
   }
 
   publish(): void {
-    if (!this.isDeleted) this.log.publish()
+    this.log.publish()
   }
 
   /** Puts on the disk what this owner has written; the next commit says so. Throws `TransportError`. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { BrokerTrial } from './broker-trial.js'
-import { fetched, type WireClient } from './wire-client.js'
+import { BrokerTrial } from '../../testing/broker-trial.js'
+import { fetched, type WireClient } from '../../testing/wire-client.js'
 
 const at = { topic: 'orders', partition: 0 }
 const mebibyte = 1024 * 1024
@@ -64,6 +64,7 @@ test('answers that a client does not take end its questions', async () => {
   expect(untaken(1)).toBeLessThan(17 * mebibyte)
   slow.socket.resume()
   await Promise.all(questions.map(id => slow.answer(id)))
+  expect(slow.heard.slice(1).map(({ id }) => id)).toEqual(questions)
 })
 
 test('more than can be committed is not read', async () => {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { TransportError } from '../../errors.js'
 import { emptyFrame, jsonFrame } from '../wire/frame-codec.js'
-import { frameKind, protocolVersion } from '../wire/protocol.js'
-import { BrokerTrial } from './broker-trial.js'
-import { fetched, type WireClient } from './wire-client.js'
+import { frameKind, protocolVersion, type Requests } from '../wire/protocol.js'
+import { BrokerTrial } from '../../testing/broker-trial.js'
+import { fetched, type WireClient } from '../../testing/wire-client.js'
 
 const at = { topic: 'orders', partition: 0 }
 const noWriter = { producerId: 1, epoch: 0 }
@@ -19,9 +19,9 @@ beforeEach(async () => {
 
 afterEach(() => trial.close())
 
-function joining(memberId: string): Parameters<WireClient['ask']>[1] & { groupId: string } {
-  const timeouts = { sessionTimeoutMs: 6000, rebalanceTimeoutMs: 3000 }
-  return { groupId: 'group', memberId, instanceId: null, isNew: true, metadata: '', ...timeouts } as never
+function joining(memberId: string): Requests['join']['asks'] {
+  const timeouts = { sessionTimeoutMs: 6000, rebalanceTimeoutMs: 30_000 }
+  return { groupId: 'group', memberId, instanceId: null, isNew: true, metadata: '', ...timeouts }
 }
 
 /** How many fetches wait for a partition to grow. */
@@ -92,11 +92,10 @@ describe('what is asked', () => {
   test('a damaged block fails alone', async () => {
     const writer = await client.ask('openProducer', { transactionalId: null, transactionTimeoutMs: 0 })
     const good = await client.produce({ writer, number: 1, transaction: 0 }, [{ at, values: ['good'] }])
-    const { write } = client.socket
-    client.socket.write = ((frame: Buffer) => {
+    client.tamper = frame => {
       frame.writeUInt8(frame.readUInt8(frame.length - 24) ^ 1, frame.length - 24)
-      return write.call(client.socket, frame)
-    }) as never
+      return frame
+    }
     const [refusal, ...rest] = await client.produce({ writer, number: 2, transaction: 0 }, [
       { at, values: ['to be damaged', 'x'] },
     ])
@@ -113,9 +112,8 @@ describe('a client that dies', () => {
       const { topicId } = await victim.fetch({ ...at, partition })
       victim.sendFetch({ ...at, partition, topicId, from: 0 })
     }
-    victim.send('join', joining('a') as never)
-    await client.ask('watchTopics', { on: true })
-    const other = client.send('join', joining('b') as never)
+    await client.ask('join', joining('b'))
+    victim.send('join', joining('a'))
     victim.socket.write(jsonFrame(frameKind.request, 77, { type: 'topics', names: ['x'.repeat(1000)] }).subarray(0, 300))
     await trial.until(() => waiting(0) + waiting(1) + waiting(2) === 3 && (trial.sessions[1]?.pending ?? 0) >= 3, 'its questions')
     victim.die()
@@ -123,9 +121,12 @@ describe('a client that dies', () => {
     expect([0, 1, 2].map(waiting)).toEqual([0, 0, 0])
     const session = trial.sessions[1]
     expect([session?.pending, session?.seats.size, session?.isWatching]).toEqual([0, 0, false])
-    // Its place in the group is kept until its session ends.
-    expect(trial.state.groups.get('group')?.has('a')).toBe(true)
-    await trial.clock.advance(6001)
+    // It keeps its place in the group: the round waits for it until its session ends.
+    const other = client.send('join', { ...joining('b'), isNew: false, sessionTimeoutMs: 60_000 })
+    await trial.until(() => trial.sessions[0]?.pending === 1, 'the question of another member')
+    await trial.clock.advance(5900)
+    expect([trial.state.groups.get('group')?.has('a'), client.heard.some(({ id }) => id === other)]).toEqual([true, false])
+    await trial.clock.advance(200)
     await client.answer(other)
     expect(trial.state.groups.get('group')?.has('a')).toBe(false)
   })
@@ -142,8 +143,7 @@ describe('a client that dies', () => {
 
   test('while its blocks are on their way leaves not a byte of them', async () => {
     const victim = await trial.connect()
-    const { write } = victim.socket
-    victim.socket.write = ((frame: Buffer) => write.call(victim.socket, frame.subarray(0, frame.length - 1))) as never
+    victim.tamper = frame => frame.subarray(0, frame.length - 1)
     victim.sendProduce({ writer: noWriter, number: 1, transaction: 0 }, [{ at, values: ['cut off'] }])
     await trial.turns(20)
     victim.die()
@@ -163,6 +163,17 @@ describe('a question that is withdrawn', () => {
     await client.produce({ writer, number: 1, transaction: 0 }, [{ at, values: ['one'] }])
     expect(client.heard.some(({ id }) => id === fetch)).toBe(false)
     expect(trial.sessions[0]?.pending).toBe(0)
+  })
+
+  test('while its answer waits for the commit is not answered either', async () => {
+    const commits = trial.holdCommits()
+    const id = client.sendProduce({ writer: noWriter, number: 1, transaction: 0 }, [{ at, values: ['one'] }])
+    client.cancel(id)
+    await trial.until(() => commits.isSynced.length > 0, 'the commit')
+    commits.release()
+    await trial.quiet()
+    expect((await client.fetch(at)).values).toEqual(['one'])
+    expect(client.heard.some(heard => heard.id === id)).toBe(false)
   })
 
   test('may have been answered already', async () => {
@@ -231,7 +242,10 @@ test('who watches topics is told of each change once it is committed', async () 
   const changed = watcher.send('createTopics', { specs: ['a', 'b', 'c'].map(name => ({ name, partitions: 1 })) })
   await watcher.answer(changed)
   expect(watcher.notices).toEqual([{ type: 'topics' }])
+  await watcher.ask('deleteTopics', { names: ['a', 'b'] })
+  await watcher.ask('addPartitions', { topic: 'c', partitions: 2 })
+  expect(watcher.notices).toHaveLength(3)
   await watcher.ask('watchTopics', { on: false })
-  await watcher.ask('deleteTopics', { names: ['a'] })
-  expect([watcher.notices.length, client.notices.length]).toEqual([1, 0])
+  await watcher.ask('deleteTopics', { names: ['c'] })
+  expect([watcher.notices.length, client.notices.length]).toEqual([3, 0])
 })

@@ -46,7 +46,11 @@ export class Session implements Caller, ReplyLine {
     const reader = new FrameReader(frame => this.#frames.push(frame))
     socket.on('data', chunk => this.#read(reader, chunk))
     socket.on('error', () => undefined)
-    socket.on('close', () => this.end())
+    socket.on('close', () => this.#closed())
+  }
+
+  get process(): string | null {
+    return this.#client?.process ?? null
   }
 
   /** How many questions wait for an answer. */
@@ -88,6 +92,12 @@ export class Session implements Caller, ReplyLine {
     this.#frames.clear()
     this.seats.clear()
     this.isWatching = false
+  }
+
+  /** Perhaps it was the end of its process. */
+  #closed(): void {
+    this.end()
+    if (this.process !== null) this.#state.groups.suspect(this.process)
   }
 
   #read(reader: FrameReader, chunk: Buffer): void {

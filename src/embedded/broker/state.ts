@@ -31,7 +31,7 @@ export class BrokerState {
   #isNoticeDue = false
 
   constructor(facts: Facts, openLog: OpenLog<Partition>) {
-    const { clock, random, log, committer } = facts
+    const { clock, random, log, committer, isDead } = facts
     this.directory = facts.directory
     this.epoch = facts.epoch
     this.clock = clock
@@ -39,7 +39,8 @@ export class BrokerState {
     this.log = log
     this.committer = committer
     this.topics = new Topics(openLog)
-    this.groups = new Groups(committer, clock, (groupId, memberId) => this.nudge(groupId, memberId))
+    const nudge = (groupId: string, memberId: string): void => this.nudge(groupId, memberId)
+    this.groups = new Groups({ committer, clock, isDead, nudge })
     this.transactionNumbers = new TransactionNumbers(committer)
     this.producers = new Producers(random, { committer, clock, log, numbers: this.transactionNumbers })
   }
@@ -87,4 +88,7 @@ export class BrokerState {
   }
 }
 
-interface Facts extends Pick<BrokerState, 'directory' | 'epoch' | 'clock' | 'random' | 'log' | 'committer'> {}
+interface Facts extends Pick<BrokerState, 'directory' | 'epoch' | 'clock' | 'random' | 'log' | 'committer'> {
+  /** Whether a client's process is dead for certain. */
+  readonly isDead: (process: string) => boolean
+}

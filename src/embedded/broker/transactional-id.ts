@@ -73,7 +73,6 @@ export class TransactionalId implements Producer, Staged {
     const open = this.#open ?? { count, transaction: this.#surroundings.numbers.next(), partitions: new Set() }
     if (this.#open === null) this.#begin(open)
     open.partitions.add(partition)
-    this.#changed()
     return open.transaction
   }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { TransportError } from '../../errors.js'
+import { processIdentity } from '../process-identity.js'
 import { jsonFrame, readJson } from '../wire/frame-codec.js'
 import { type Frame, FrameReader } from '../wire/frame-reader.js'
 import { type Answer, frameKind, protocolVersion } from '../wire/protocol.js'
@@ -31,7 +32,7 @@ export class Call {
     socket.on('data', chunk => this.#read(reader, chunk))
     socket.on('error', error => (this.#error ??= error))
     socket.on('close', () => options.onEnd(this.#error))
-    socket.write(jsonFrame(frameKind.request, id, { type: 'hello', version: protocolVersion, ...who }))
+    socket.write(jsonFrame(frameKind.request, id, { type: 'hello', version: protocolVersion, process: processIdentity(), ...who }))
   }
 
   /** What is written in one turn leaves in one piece. */

@@ -23,6 +23,8 @@ export class EmbeddedGroup implements Group {
   #isNew = true
   #generation = -1
   #isJoining = false
+  /** Whether the broker has asked to join again since the assignment was asked for. */
+  #isNudged = false
   /** The join or the sync that is under way. */
   #inquiry: Inquiry<unknown> | null = null
   #heartbeat: Timer | null = null
@@ -50,7 +52,10 @@ export class EmbeddedGroup implements Group {
         const joined = await this.#joinRound(round)
         this.#isNew = false
         this.#generation = joined.generation
+        this.#isNudged = false
         const assignment = await this.#sync(round, joined)
+        // A notice that came with it is of the next round: nobody has been told yet.
+        if (assignment !== null && this.#isNudged) this.#life.turn(() => this.nudge())
         if (assignment !== null) return { ...this.#stamp(), groupId, isLeader: joined.isLeader, assignment: bytes(assignment) }
       }
     } catch (error) {
@@ -84,7 +89,8 @@ export class EmbeddedGroup implements Group {
 
   /** The broker asks to join again. While it joins anyway, the member needs no telling. */
   nudge(): void {
-    if (!this.#isJoining) this.#options.onRebalance()
+    if (this.#isJoining) this.#isNudged = true
+    else this.#options.onRebalance()
   }
 
   /** Lets the broker know of this member; it may be another one, or have forgotten who it had to ask to join. */

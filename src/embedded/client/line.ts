@@ -106,12 +106,12 @@ export class Line {
       return 0
     }
     const id = this.#nextId()
+    const frames = question.encode(id)
     const { patienceMs } = question
     const deadline = patienceMs === Infinity ? null : this.#life.after(patienceMs, () => this.#giveUp(id), 'background')
-    const pending = { question, frames: question.encode(id), deadline }
-    this.#pending.set(id, pending)
+    this.#pending.set(id, { question, frames, deadline })
     if (question.isAwaited) this.#hold(1)
-    if (this.#call?.isOpen === true) this.#call.write(pending.frames)
+    if (this.#call?.isOpen === true) this.#call.write(frames)
     else this.#reach(question.isAwaited && this.#awaited === 1)
     return id
   }

@@ -31,6 +31,12 @@ export class Coordinator {
     return { generation: this.#generation, leaderId: this.#leaderId, isAssigned: this.#phase === 'stable', members }
   }
 
+  /** The processes that members live in, as far as they are known. */
+  get processes(): ReadonlySet<string> {
+    const known = Array.from(this.#members.values(), member => member.process).filter(process => process !== null)
+    return new Set(known)
+  }
+
   /** Goes on where an earlier owner ended: every session begins anew, and who has no assignment has to join again. */
   restore(round: Round, { clock, nudge }: { clock: Clock; nudge: (memberId: string) => void }): void {
     this.#generation = round.generation
@@ -98,18 +104,25 @@ export class Coordinator {
 
   leave(memberId: string): void {
     const member = this.#members.get(memberId)
-    if (member !== undefined) this.#remove(member)
+    if (member !== undefined) this.#remove([member])
   }
 
-  /** Commits for nobody. Throws `TransportError` while there are members, who would go on from elsewhere. */
-  reset(offsets: readonly PartitionOffset[]): void {
-    const names = [...this.#members.keys()].sort()
-    if (names.length === 0) return this.offsets.replace(offsets)
-    throw new TransportError(
-      `Cannot reset the group "${this.groupId}": it has ${names.length === 1 ? 'a member' : `${names.length} members`} (${names.join(', ')}). ` +
-        'Stop them first; one that was killed counts until its session ends.',
-      { retriable: false },
-    )
+  /** Whoever lived in the process is out at once. A static member keeps its place until its session ends: it may restart. */
+  mourn(process: string): void {
+    const members = [...this.#members.values()]
+    this.#remove(members.filter(member => member.process === process && member.instanceId === null))
+  }
+
+  /**
+   * Commits for nobody. Throws `TransportError` while there are members, who would go on from elsewhere; those whose process
+   * is dead will not.
+   */
+  reset(offsets: readonly PartitionOffset[], isDead: (process: string) => boolean = () => false): void {
+    const members = [...this.#members.values()]
+    const names = members.filter(({ process }) => process === null || !isDead(process)).map(({ id }) => id)
+    if (names.length > 0) throw this.#occupied(names.sort())
+    this.#remove(members)
+    this.offsets.replace(offsets)
   }
 
   has(memberId: string): boolean {
@@ -126,6 +139,14 @@ export class Coordinator {
   isReplaced({ instanceId, memberId }: Omit<Stamp, 'generation'>): boolean {
     const holderId = instanceId === null ? undefined : this.#holders.get(instanceId)
     return holderId !== undefined && holderId !== memberId
+  }
+
+  #occupied(names: readonly string[]): TransportError {
+    const count = names.length === 1 ? 'a member' : `${names.length} members`
+    const text =
+      `Cannot reset the group "${this.groupId}": it has ${count} (${names.join(', ')}). ` +
+      'Stop them first; one that has gone without a word may count until its session ends.'
+    return new TransportError(text, { retriable: false })
   }
 
   #find(stamp: Omit<Stamp, 'generation'>): Member {
@@ -161,7 +182,7 @@ export class Coordinator {
   }
 
   #admit(entry: Entry, assignment: Uint8Array): Member {
-    const member = new Member(entry, assignment, expired => this.#remove(expired))
+    const member = new Member(entry, assignment, expired => this.#remove([expired]))
     this.#members.set(member.id, member)
     if (member.instanceId !== null) this.#holders.set(member.instanceId, member.id)
     return member
@@ -215,8 +236,9 @@ export class Coordinator {
     else this.#startRound()
   }
 
-  #remove(member: Member): void {
-    this.#forget(member)
+  #remove(members: readonly Member[]): void {
+    if (members.length === 0) return
+    for (const member of members) this.#forget(member)
     if (this.#members.size === 0) this.#becomeEmpty()
     else this.#startRound()
   }

@@ -8,6 +8,7 @@ import type { StoredMember } from './round.js'
 export class Member {
   readonly id: string
   readonly instanceId: string | null
+  readonly process: string | null
   readonly clock: Clock
   metadata: Uint8Array = nothing
   assignment: Uint8Array
@@ -27,6 +28,7 @@ export class Member {
   constructor(entry: Entry, assignment: Uint8Array, onExpired: (member: Member) => void) {
     this.id = entry.memberId
     this.instanceId = entry.instanceId
+    this.process = entry.process
     this.clock = entry.clock
     this.sessionTimeoutMs = entry.sessionTimeoutMs
     this.rebalanceTimeoutMs = entry.rebalanceTimeoutMs
@@ -36,8 +38,8 @@ export class Member {
   }
 
   get stored(): StoredMember {
-    const { id: memberId, instanceId, metadata, assignment, sessionTimeoutMs, rebalanceTimeoutMs } = this
-    return { memberId, instanceId, metadata, assignment, sessionTimeoutMs, rebalanceTimeoutMs }
+    const { id: memberId, instanceId, process, metadata, assignment, sessionTimeoutMs, rebalanceTimeoutMs } = this
+    return { memberId, instanceId, process, metadata, assignment, sessionTimeoutMs, rebalanceTimeoutMs }
   }
 
   join(joining: Joining, answer: Answer<Joined>): void {
@@ -82,6 +84,8 @@ export class Member {
 export interface Entry {
   readonly memberId: string
   readonly instanceId: string | null
+  /** The identity of the process that it lives in; `null` when nobody could tell that it is dead. */
+  readonly process: string | null
   readonly sessionTimeoutMs: number
   readonly rebalanceTimeoutMs: number
   readonly clock: Clock

@@ -13,6 +13,7 @@ export interface Round {
 export interface StoredMember {
   readonly memberId: string
   readonly instanceId: string | null
+  readonly process: string | null
   readonly metadata: Uint8Array
   readonly assignment: Uint8Array
   readonly sessionTimeoutMs: number

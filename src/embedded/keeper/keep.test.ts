@@ -41,9 +41,10 @@ test('of twenty that begin at once one serves, and the others stand by', async (
 
 test('each that stops hands over to the next, up to the last', async () => {
   await watching(5)
-  for (let epoch = 2; epoch <= 5; epoch++) {
+  // An epoch may pass in which somebody opens the files only to see that he is not needed.
+  for (let epoch = 1; watches.length > 1;) {
     await stopOwner()
-    expect(await servedIn(epoch)).toBe(String(epoch))
+    epoch = Number(await servedIn(epoch + 1))
   }
 })
 
@@ -166,6 +167,12 @@ describe('what will not go away ends it, with the error as it was:', () => {
 })
 
 describe('it stops', () => {
+  test('while it stands by, and whoever serves goes on', async () => {
+    await watching(2)
+    await watches.find(({ state }) => state === 'standing by')?.stop()
+    expect(files).toMatchObject({ epoch: 1, open: 1 })
+  })
+
   test('while it waits to try again', async () => {
     files.error = new StoreError('not now', { retriable: true })
     const one = watch({ clock: virtualClock() })

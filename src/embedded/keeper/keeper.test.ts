@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,6 +8,7 @@ import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ClosedError, TransportError } from '../../errors.js'
 import { nextTurn, systemClock } from '../../lib/clock.js'
+import { Deferred } from '../../lib/deferred.js'
 import { type Logger, silentLogger } from '../../lib/log.js'
 import { virtualClock, type VirtualClock } from '../../testing/virtual-clock.js'
 import { type Claim, claimDirectory } from './keeper.js'
@@ -27,7 +29,7 @@ beforeEach(() => {
 afterEach(async () => {
   await Promise.all(claims.map(each => each.release()))
   process.off('worker', started)
-  expect(threads.map(({ threadId }) => threadId).filter(id => id !== -1)).toEqual([])
+  await Promise.all(threads.filter(({ threadId }) => threadId !== -1).map(each => once(each, 'exit')))
   expect(readdirSync(directory)).not.toContain('broker.sock')
   rmSync(directory, { recursive: true })
 })
@@ -149,6 +151,19 @@ describe('what is wrong reaches whoever dials:', () => {
     expect(clock.elapsed()).toBeGreaterThanOrEqual(10_000)
     await holder.close()
     await passing(clock, dialled(one))
+  })
+
+  test('not at all when it has passed before', async () => {
+    mkdirSync(join(directory, 'metadata'))
+    const holder = new ClassicLevel(join(directory, 'metadata'))
+    await holder.open()
+    const tried = new Deferred<string>()
+    const log = { ...silentLogger, warn: (_: object, message: string) => tried.resolve(message) }
+    const one = await claim({ clock: virtualClock(), log })
+    const dialling = dialled(one)
+    expect(await tried.promise).toMatch(/does not answer.* Trying again\.$/)
+    await holder.close()
+    await dialling
   })
 
   test('a claim that has been released', async () => {

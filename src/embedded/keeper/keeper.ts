@@ -42,7 +42,6 @@ class Keeper {
   #thread: Thread | null = null
   /** Runs when this process has been a mere client for a while. */
   #standby: Timer | null = null
-  #dialling = 0
   /** Where the thread's log goes: to the oldest claimant, or to the last one when all are gone. */
   #log: Logger = silentLogger
 
@@ -62,20 +61,16 @@ class Keeper {
   }
 
   async #dial(claimant: Claimant): Promise<Socket> {
-    this.#dialling++
-    try {
-      const socket = await this.#reach(claimant)
-      this.#standByLater(claimant.clock)
-      return socket
-    } finally {
-      this.#dialling--
-    }
+    const socket = await this.#reach(claimant)
+    this.#standByLater(claimant.clock)
+    return socket
   }
 
   async #reach(claimant: Claimant): Promise<Socket> {
     const { clock } = claimant
     const deadlineMs = clock.elapsed() + patienceMs
-    for (let isSaid = false; ;) {
+    let isSaid = false
+    for (;;) {
       // What it says from here on may be that somebody answers now.
       const news = this.#thread?.news
       const answer = await connectTo(this.#directory)
@@ -83,7 +78,10 @@ class Keeper {
       if (typeof answer !== 'string') return answer
       const thread = (this.#thread ??= this.#startThread(clock))
       await newsWithin(clock, pollMs, news ?? thread.news)
-      if (thread.failure !== null) throw thread.failure
+      if (thread.failure !== null) {
+        this.#forget(thread)
+        throw thread.failure
+      }
       if (clock.elapsed() < deadlineMs) continue
       if (thread.trouble !== null) throw thread.trouble
       if (!isSaid) this.#log.warn({}, `The embedded broker in ${this.#directory} takes long to open its files.`)
@@ -98,7 +96,7 @@ class Keeper {
 
   /** A process that only passes by does not pay for a thread. */
   #standByLater(clock: Clock): void {
-    if (this.#thread !== null || this.#standby !== null) return
+    if (this.#thread !== null || this.#standby !== null || this.#claimants.size === 0) return
     const start = (): void => {
       this.#standby = null
       this.#thread ??= this.#startThread(clock)
@@ -112,15 +110,22 @@ class Keeper {
     return thread
   }
 
-  #lost({ failure }: Thread, clock: Clock): void {
+  #lost(thread: Thread, clock: Clock): void {
     if (this.#claimants.size === 0) return
-    this.#thread = null
+    const isUnheard = this.#thread === thread
+    this.#forget(thread)
+    const { failure } = thread
     if (failure === null) return
-    // What will not go away by itself concerns whoever needs the broker; a death is news in any case.
-    if (failure.retriable || this.#dialling === 0) {
+    // A death is news in any case; what will not go away by itself concerns whoever dials.
+    if (failure.retriable || isUnheard) {
       this.#log.error({ error: failure }, 'This process has no thread any more that could serve its embedded broker.')
     }
     if (failure.retriable) this.#standByLater(clock)
+  }
+
+  /** Whoever dials next begins with a thread of his own. */
+  #forget(thread: Thread): void {
+    if (this.#thread === thread) this.#thread = null
   }
 
   async #release(claimant: Claimant): Promise<void> {

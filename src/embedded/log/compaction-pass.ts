@@ -91,7 +91,7 @@ export class CompactionPass {
     // Some systems replace no file that is open.
     shelf.files.forget(first.file)
     renameSync(file.path, first.file.path)
-    segment.bytes = segment.committed = segment.synced = file.bytes
+    segment.bytes = segment.synced = file.bytes
     segment.end = first.end
     row.replace(first, segment)
     await syncFolder(folder)

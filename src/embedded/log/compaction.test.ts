@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { TransportError } from '../../errors.js'
@@ -142,6 +142,69 @@ test('the metadata are on the disk before the first segment is replaced', async 
   expect(await contents(trial)).toEqual(['0:a=1', '1:a=2'])
 })
 
+test('what a transaction has written that is about to end stays until its end is committed', async () => {
+  const trial = newTrial()
+  write(trial, 'a=1 a=2')
+  write(trial, 'b=1', 7)
+  trial.log.roll()
+  await trial.log.sync()
+  trial.commit()
+  trial.log.mark(7, false)
+  await trial.log.compact(() => Promise.resolve())
+  trial.crash()
+  expect(await contents(trial, 'read-uncommitted')).toEqual(['1:a=2', '2:b=1'])
+})
+
+test('a segment that a crash has left beside the one that took it up does no harm', async () => {
+  const trial = newTrial({ segmentBytes: 1100 })
+  for (let round = 0; round < 20; round++) write(trial, `a=1 a=2 a=3 a=4 b${round}=1`)
+  await trial.compact()
+  trial.commit()
+  const path = join(trial.folder, trial.files[1] as string)
+  const left = readFileSync(path)
+  for (let round = 0; round < 20; round += 2) write(trial, `b${round}=2`)
+  await trial.compact()
+  trial.commit()
+  expect(existsSync(path)).toBe(false)
+  const all = await contents(trial)
+  writeFileSync(path, left)
+  trial.crash()
+  expect(leastOf(await contents(trial))).toEqual(all)
+  for (let from = 0; from < 110; from += 3) {
+    const { batches } = await trial.read(from, { maxBytes: 1 })
+    const offsets = batches.flatMap(({ offsets: column }) => [...column])
+    expect(offsets).toEqual([...new Set(offsets)].sort((one, other) => one - other))
+  }
+  write(trial, 'c=1')
+  await trial.compact()
+  expect(await contents(trial)).toEqual([...all, '110:c=1'])
+  const { batches } = await trial.read(0)
+  const sizes = trial.files.map(name => readFileSync(join(trial.folder, name)).length)
+  expect(sum(sizes)).toBe(sum(batches.map(({ buffer }) => buffer.length)))
+  expect(existsSync(path)).toBe(false)
+})
+
+test('what is dropped meanwhile does not come back', async () => {
+  const trial = newTrial({ segmentBytes: 200 })
+  for (let round = 0; round < 40; round++) write(trial, `a=1 b${round}=1`)
+  trial.log.roll()
+  await trial.log.sync()
+  trial.commit()
+  let turns = 0
+  trial.onTurn = () => {
+    // In the middle of the second look at the segments.
+    if (++turns !== 45) return
+    trial.log.trim(70)
+    trial.commit()
+  }
+  await trial.log.compact(() => Promise.resolve())
+  expect(turns).toBeGreaterThan(44)
+  await trial.compact()
+  expect((await contents(trial))[0]).toBe('71:b35=1')
+  const { length } = trial.files.filter(name => Number.parseInt(name, 10) >= 70)
+  expect(await trial.filesOnce(length)).toHaveLength(length)
+})
+
 test('a log that is deleted meanwhile is not there again', async () => {
   const trial = newTrial({ segmentBytes: 200 })
   for (let round = 0; round < 40; round++) write(trial, 'a=1 b=1')
@@ -167,6 +230,10 @@ function fill(trial: LogTrial, seed: number): void {
     if (below(8) === 0) trial.log.roll()
   }
   trial.commit()
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0)
 }
 
 /** What of `all` compaction would leave at the very least. */
@@ -228,11 +295,15 @@ test.for(Array.from({ length: 5 }, (_, seed) => seed))('readers go on meanwhile,
   const least = leastOf(all)
   let isDone = false
   const compaction = trial.log.compact(() => Promise.resolve()).finally(() => (isDone = true))
+  const old = all.length
   while (!isDone) {
+    write(trial, 'new=1')
+    trial.commit()
     const { batches, position } = await trial.read(0, { maxBytes: 1 })
     const found = batches.flatMap(messagesOf).map(({ offset, key, value }) => `${offset}:${key}=${value}`)
+    all.push(`${trial.log.endOffset('read-committed') - 1}:new=1`)
     expect(found).toEqual(all.filter(one => found.includes(one)))
-    expect(found).toEqual(expect.arrayContaining(least))
+    expect(found).toEqual(expect.arrayContaining([...least, ...all.slice(old)]))
     expect(position).toBe(trial.log.endOffset('read-committed'))
   }
   await compaction

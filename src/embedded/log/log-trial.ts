@@ -1,7 +1,7 @@
-import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Clock, systemClock } from '../../lib/clock.js'
+import { type Clock, nextTurn, systemClock } from '../../lib/clock.js'
 import { type Logger, silentLogger } from '../../lib/log.js'
 import { seededRandom } from '../../lib/random.js'
 import type { Batch, Isolation, TopicPartition } from '../../transport/transport.js'
@@ -14,7 +14,7 @@ import { Shelf, type ShelfOptions } from './shelf.js'
 /** A log in a temporary folder, with the metadata that a broker would keep of it: for tests. */
 export class LogTrial {
   readonly at: TopicPartition = { topic: 'orders', partition: 0 }
-  readonly folder: string = mkdtempSync(join(tmpdir(), 'faust-log-'))
+  readonly folder: string = mkdtempSync(join(memoryFiles, 'faust-log-'))
   readonly warnings: Warning[] = []
   readonly clock: Clock
   readonly #options: TrialOptions
@@ -110,6 +110,12 @@ export class LogTrial {
     return readdirSync(this.folder).sort()
   }
 
+  /** The same once there are so many: what was dropped takes a moment to go. */
+  async filesOnce(count: number): Promise<string[]> {
+    for (let turn = 0; turn < 1000 && this.files.length !== count; turn++) await nextTurn(systemClock)
+    return this.files
+  }
+
   close(): void {
     this.shelf.close()
     rmSync(this.folder, { recursive: true, force: true })
@@ -125,6 +131,9 @@ export class LogTrial {
     return new PartitionLog({ at: this.at, folder, ...stored, shelf: this.shelf, retention, ...options })
   }
 }
+
+/** Files in memory where there are any: a disk takes its time to say that it has something. */
+const memoryFiles = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 interface TrialOptions extends Partial<ShelfOptions> {
   readonly retention?: Partial<PartitionLogOptions['retention']>

@@ -137,7 +137,8 @@ test('a damaged block is named and not served; what comes before it is, and it c
   trial.log.trim(3)
   append(trial, 'd')
   trial.commit()
-  expect([await values(trial), trial.files]).toEqual([['d'], ['00000000000000000003.log']])
+  expect(await values(trial)).toEqual(['d'])
+  expect(await trial.filesOnce(1)).toEqual(['00000000000000000003.log'])
 })
 
 test('a file that has become shorter is an error, not an answer', async () => {
@@ -171,19 +172,27 @@ test('segments go when their latest message is too old, the one being written wh
   expect(await expire(9000)).toEqual([false, 5])
   append(trial, 'f')
   trial.commit()
-  expect([await values(trial, 0), trial.files]).toEqual([['f'], ['00000000000000000005.log']])
+  expect(await values(trial)).toEqual(['f'])
+  expect(await trial.filesOnce(1)).toEqual(['00000000000000000005.log'])
 })
 
-test('segments go when there are more bytes than are kept', async () => {
-  const trial = newTrial({ segmentBytes: 200, retention: { retentionBytes: 300 } })
-  append(trial, 'a', 'b', 'c', 'd', 'e')
+test('segments go when there are more bytes than are kept, and are small where that is little', async () => {
+  const trial = newTrial({ retention: { retentionBytes: 1600 } })
+  append(trial, ...'abcdefghijklmnopqrs'.split(''))
   trial.commit()
+  expect(trial.files).toHaveLength(10)
   expect(await trial.log.expire(0)).toBe(false)
-  append(trial, 'f', 'g')
+  append(trial, 't', 'u', 'v')
   trial.commit()
   expect(await trial.log.expire(0)).toBe(true)
   trial.commit()
-  expect(await values(trial, 0)).toEqual(['c', 'd', 'e', 'f', 'g'].slice(2))
+  expect(await values(trial)).toEqual('cdefghijklmnopqrstuv'.split(''))
+  const least = newTrial({ retention: { retentionBytes: 0 } })
+  append(least, 'a', 'b')
+  least.commit()
+  expect(await least.log.expire(0)).toBe(true)
+  least.commit()
+  expect(await values(least)).toEqual(['b'])
 })
 
 test('nothing goes that an open transaction holds back, or that is not committed', async () => {
@@ -205,6 +214,17 @@ test('nothing goes that an open transaction holds back, or that is not committed
   append(trial, 'f')
   trial.commit()
   expect(trial.stored.transactions).toEqual({ open: [], aborted: [] })
+})
+
+test('a reader goes on with what is dropped meanwhile', async () => {
+  const trial = newTrial({ memoryBytes: 0, segmentBytes: 200, openFiles: 1 })
+  append(trial, 'a', 'b', 'c', 'd', 'e')
+  trial.commit()
+  const reading = trial.log.read(0, most)
+  trial.log.trim(4)
+  trial.commit()
+  expect(await reading).toMatchObject({ blocks: { length: 2 }, position: 2 })
+  expect(await trial.log.read(2, most)).toMatchObject({ blocks: { length: 1 }, position: 5 })
 })
 
 test('a segment is known to be on the disk once it is', async () => {

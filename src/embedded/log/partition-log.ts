@@ -110,9 +110,7 @@ export class PartitionLog {
   publish(): void {
     const record = this.#state.publish()
     if (record === null || this.isDeleted) return
-    const row = this.#open()
-    row.publish(record)
-    for (const { file } of row.dropBelow(record.start)) this.#shelf.remove(file)
+    for (const { file } of this.#open().dropBelow(record.start)) this.#shelf.remove(file)
     this.#wake()
   }
 

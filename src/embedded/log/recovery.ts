@@ -101,7 +101,7 @@ function look(
   const size = file === null ? 0 : fstatSync(file).size
   const bytes = isActive ? record.position : (unsynced ?? size)
   const isOnDisk = !isActive && unsynced === undefined
-  segment.bytes = segment.committed = segment.unseen = bytes
+  segment.bytes = segment.unseen = bytes
   segment.synced = isOnDisk ? bytes : 0
   segment.lastBlock = isActive ? record.lastBlock : -1
   if (isOnDisk || bytes === 0) return null
@@ -161,7 +161,7 @@ function cut(log: StoredLog, { segments, tear }: { segments: readonly Segment[];
   const { at, record } = log
   const active = segments[segments.length - 1] as Segment
   const end = Math.max(tear.end ?? active.base, record.start)
-  active.bytes = active.committed = active.unseen = tear.bytes
+  active.bytes = active.unseen = tear.bytes
   active.lastBlock = tear.lastBlock
   active.synced = 0
   linkEnds(segments, end)

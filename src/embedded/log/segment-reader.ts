@@ -9,7 +9,7 @@ import { cannotRead, damaged } from './storage-error.js'
 
 /** Somebody who reads a segment: until `close` it is the same file, also when another has taken its place. */
 export class SegmentReader {
-  /** What was committed when the reading began. */
+  /** What had been written when the reading began. */
   readonly bytes: number
   readonly #segment: Segment
   readonly #files: OpenFiles
@@ -17,7 +17,7 @@ export class SegmentReader {
 
   /** Throws `TransportError`. */
   constructor(segment: Segment, files: OpenFiles) {
-    this.bytes = segment.committed
+    this.bytes = segment.bytes
     this.#segment = segment
     this.#files = files
     try {

@@ -46,24 +46,14 @@ export class SegmentRow {
     return closed
   }
 
-  /** Lets readers see what the metadata hold now: `bytes` of the segment at `base`, and all of those before it. */
-  publish({ segment: base, position: bytes }: { segment: number; position: number }): void {
-    for (let index = this.#segments.length - 1; index >= 0; index--) {
-      const segment = this.#segments[index] as Segment
-      if (segment.base > base) continue
-      if (segment.base < base && segment.committed === segment.bytes) return
-      segment.committed = segment.base === base ? bytes : segment.bytes
-    }
-  }
-
   /** Puts another segment in the place of one, or none. */
   replace(old: Segment, by: Segment | null): void {
     this.#segments = this.#segments.flatMap(segment => (segment !== old ? segment : (by ?? [])))
   }
 
-  /** Takes out the segments that are closed, committed and end at or below `offset`; returns them. */
+  /** Takes out the segments that are closed and end at or below `offset`; returns them. */
   dropBelow(offset: number): readonly Segment[] {
-    const kept = this.#segments.findIndex(segment => segment.end > offset || segment.committed < segment.bytes)
+    const kept = this.#segments.findIndex(({ end }) => end > offset)
     const count = kept === -1 ? this.#segments.length - 1 : Math.min(kept, this.#segments.length - 1)
     const dropped = this.#segments.slice(0, count)
     if (count > 0) this.#segments = this.#segments.slice(count)

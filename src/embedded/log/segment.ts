@@ -14,10 +14,8 @@ export class Segment {
   readonly file: LogFile
   /** Offset after its last message or marker. */
   end: number
-  /** Bytes of whole blocks, committed or not. */
+  /** Bytes of whole blocks. */
   bytes = 0
-  /** Bytes that readers may see. */
-  committed = 0
   /** Where its last block begins; -1 when it has none. */
   lastBlock = -1
   /** Bytes known to be on the disk. */

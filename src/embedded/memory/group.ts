@@ -85,7 +85,7 @@ export class MemoryGroup implements Group {
     const { clock } = this.#link
     const nudge = (): void => this.#link.turn(() => this.#notice(memberId))
     const request = { ...this.#request(`join the group "${groupId}"`), operation: 'join', topics: round.topics } as const
-    const who = { memberId, instanceId, isNew: this.#isNew, metadata: Uint8Array.from(round.metadata) }
+    const who = { memberId, instanceId, process: null, isNew: this.#isNew, metadata: Uint8Array.from(round.metadata) }
     return this.#link.call(request, answer =>
       this.#coordinator.join({ ...who, sessionTimeoutMs, rebalanceTimeoutMs, clock, nudge }, answer),
     )

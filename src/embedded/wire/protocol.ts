@@ -40,7 +40,11 @@ export type Notice =
  * change nothing and get the same answer.
  */
 export interface Requests {
-  hello: { asks: { version: number; directory: string; clientId: string; fsync: boolean }; gets: { epoch: number; version: number } }
+  hello: {
+    /** `process`: the identity of the client's process, see `process-identity.ts`. */
+    asks: { version: number; directory: string; clientId: string; process: string | null; fsync: boolean }
+    gets: { epoch: number; version: number }
+  }
 
   topics: { asks: { names: readonly string[] | null }; gets: readonly TopicDescription[] }
   createTopics: { asks: { specs: readonly TopicSpec[] }; gets: null }

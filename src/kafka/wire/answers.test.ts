@@ -148,6 +148,7 @@ test('fetched batches and what was aborted, beside a partition asked for too muc
     logStartOffset: -1,
     aborted: null,
     records: Buffer.alloc(0),
+    divergesAt: null,
   })
 })
 

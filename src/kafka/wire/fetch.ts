@@ -23,6 +23,8 @@ export interface FetchFrom {
   readonly offset: number
   /** As metadata has it, so that a leader that has not heard yet, or is none any more, refuses; -1 to leave that unchecked. */
   readonly leaderEpoch: number
+  /** Of the last message that was read, so that a leader without it says where its log went another way; unchecked unless given. */
+  readonly lastEpoch?: number
   readonly maxBytes: number
 }
 
@@ -41,6 +43,8 @@ export interface FetchedPartition extends CodeAnswer {
   readonly aborted: readonly AbortedTransaction[] | null
   /** Whole batches and, at the end, perhaps a part of one. A view of the answer: it keeps all of it in memory. */
   readonly records: Buffer
+  /** Where the log that was read and the leader's part: what was read from there on is lost. `null` when they agree. */
+  readonly divergesAt: number | null
 }
 
 export interface AbortedTransaction {
@@ -65,7 +69,14 @@ export const fetch: Api<FetchArgs, FetchAnswer> = {
         to
           .uuid(topicId)
           .array(partitions, from =>
-            to.int32(from.partition).int32(from.leaderEpoch).int64(from.offset).int32(-1).int64(-1).int32(from.maxBytes).tags(),
+            to
+              .int32(from.partition)
+              .int32(from.leaderEpoch)
+              .int64(from.offset)
+              .int32(from.lastEpoch ?? -1)
+              .int64(-1)
+              .int32(from.maxBytes)
+              .tags(),
           )
           .tags(),
       )
@@ -93,7 +104,20 @@ function readPartition(from: ByteReader): FetchedPartition {
   }
   // A replica that would rather be read from, which it offers to those who name their rack.
   from.int32()
-  return from.ended({ ...fetched, records: from.bytes() })
+  const records = from.bytes()
+  let divergesAt: number | null = null
+  from.tags((tag, field) => {
+    if (tag === divergingEpoch) divergesAt = readEpochEnd(field)
+  })
+  return { ...fetched, records, divergesAt }
+}
+
+const divergingEpoch = 0
+
+/** The last epoch that both logs have, and its end. */
+function readEpochEnd(from: ByteReader): number {
+  from.int32()
+  return from.int64()
 }
 
 function readAborted(from: ByteReader): readonly AbortedTransaction[] | null {

@@ -187,9 +187,9 @@ test('of configurations and groups', () => {
 })
 
 test('of fetches, without a session', () => {
-  const partitions = [{ partition: 3, leaderEpoch: 4, offset: 2 ** 34, maxBytes: 100 }]
+  const partitions = [{ partition: 3, leaderEpoch: 4, offset: 2 ** 34, lastEpoch: 2, maxBytes: 100 }]
   const limits = { maxWaitMs: 500, minBytes: 1, maxBytes: 1000 }
-  const theirs = { partition: 3, currentLeaderEpoch: 4, fetchOffset: 2n ** 34n, lastFetchedEpoch: -1, partitionMaxBytes: 100 }
+  const theirs = { partition: 3, currentLeaderEpoch: 4, fetchOffset: 2n ** 34n, lastFetchedEpoch: 2, partitionMaxBytes: 100 }
   expect(bytesOf(fetch, { ...limits, isReadCommitted: true, topics: [{ topicId, partitions }] })).toBe(
     hex(oracle.fetchV17.createRequest(500, 1, 1000, 1, 0, -1, [{ topicId: uuid, partitions: [theirs] }] as never, [], '')),
   )

@@ -28,6 +28,8 @@ export interface InitProducerArgs {
   /** `null` for a producer that is idempotent only. */
   readonly transactionalId: string | null
   readonly transactionTimeoutMs: number
+  /** Who asks for the next epoch: refused once a newer producer has come. Unless given, the newer one is who asks. */
+  readonly current?: ProducerIdentity
 }
 
 export interface InitProducerAnswer extends CodeAnswer, ProducerIdentity {}
@@ -47,7 +49,13 @@ export const initProducerId: Api<InitProducerArgs, InitProducerAnswer> = {
   key: 22,
   version: 5,
   // -1 and -1: whoever sends 0 and 0 is fenced at its restart.
-  write: (to, args) => to.string(args.transactionalId).int32(args.transactionTimeoutMs).int64(-1).int16(-1).tags(),
+  write: (to, { transactionalId, transactionTimeoutMs, current }) =>
+    to
+      .string(transactionalId)
+      .int32(transactionTimeoutMs)
+      .int64(current?.producerId ?? -1)
+      .int16(current?.producerEpoch ?? -1)
+      .tags(),
   read: readIdentity,
   codes: codeOf,
 }

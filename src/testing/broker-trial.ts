@@ -4,24 +4,26 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { nextTurn, systemClock } from '../../lib/clock.js'
-import { Deferred } from '../../lib/deferred.js'
-import { silentLogger } from '../../lib/log.js'
-import { seededRandom } from '../../lib/random.js'
-import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.js'
-import { Shelf } from '../log/shelf.js'
-import { Committer } from './committer.js'
-import { load } from './load.js'
-import { Metadata } from './metadata.js'
-import { takeOver } from './ownership.js'
-import { Session } from './session.js'
-import type { BrokerState } from './state.js'
+import { nextTurn, systemClock } from '../lib/clock.js'
+import { Deferred } from '../lib/deferred.js'
+import { silentLogger } from '../lib/log.js'
+import { seededRandom } from '../lib/random.js'
+import { type VirtualClock, virtualClock } from './virtual-clock.js'
+import { Shelf } from '../embedded/log/shelf.js'
+import { Committer } from '../embedded/broker/committer.js'
+import { load } from '../embedded/broker/load.js'
+import { Metadata } from '../embedded/broker/metadata.js'
+import { takeOver } from '../embedded/broker/ownership.js'
+import { Session } from '../embedded/broker/session.js'
+import type { BrokerState } from '../embedded/broker/state.js'
 import { WireClient } from './wire-client.js'
 
 /** A broker's inner parts over a directory of their own, for tests: to be looked into, and to die without a goodbye. */
 export class BrokerTrial {
   readonly directory: string
   readonly clock: VirtualClock = virtualClock()
+  /** The clients' processes that have died, by the names they were given. */
+  readonly dead: Set<string> = new Set()
   metadata!: Metadata
   state!: BrokerState
   /** Of the clients that have come to this owner. */
@@ -29,6 +31,7 @@ export class BrokerTrial {
   /** Their sockets, at this end. */
   sockets: Socket[] = []
   #shelf!: Shelf
+  #isOwned = false
   readonly #server: Server
 
   static async open(): Promise<BrokerTrial> {
@@ -41,6 +44,7 @@ export class BrokerTrial {
   private constructor(directory: string) {
     this.directory = directory
     this.#server = createServer(socket => {
+      if (!this.#isOwned) return void socket.destroy()
       const session = new Session(socket, this.state)
       this.sessions.push(session)
       this.sockets.push(socket)
@@ -49,7 +53,7 @@ export class BrokerTrial {
   }
 
   /** A client that has been greeted. */
-  async connect(asks: { fsync?: boolean; clientId?: string } = {}): Promise<WireClient> {
+  async connect(asks: { fsync?: boolean; clientId?: string; process?: string } = {}): Promise<WireClient> {
     const client = await this.call()
     await client.greet({ directory: this.directory, ...asks })
     return client
@@ -109,15 +113,20 @@ export class BrokerTrial {
   async #own(): Promise<void> {
     const { directory, clock } = this
     const [random, log] = [seededRandom(1), silentLogger]
+    const isDead = (process: string): boolean => this.dead.has(process)
     this.metadata = (await Metadata.open(join(directory, 'metadata'))) ?? assert.fail('somebody else owns the directory')
     this.#shelf = new Shelf({ clock, random, logger: log, segmentBytes: 64 * 1024 })
     const ownership = await takeOver(this.metadata, 'boot')
     const committer = new Committer(this.metadata, clock)
-    this.state = await load({ directory, clock, random, log, metadata: this.metadata, shelf: this.#shelf, ownership, committer })
+    const { metadata } = this
+    this.state = await load({ directory, clock, random, log, metadata, shelf: this.#shelf, ownership, committer, isDead })
+    this.state.groups.start()
+    this.#isOwned = true
   }
 
   async #die(): Promise<void> {
     const { sessions, state } = this
+    this.#isOwned = false
     this.sessions = []
     this.sockets = []
     state.groups.stop()

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
-import { Deferred } from '../../lib/deferred.js'
-import type { Batch, Outgoing, TopicPartition } from '../../transport/transport.js'
-import { OpenBlock } from '../block/open-block.js'
-import { readBlocks } from '../block/read-blocks.js'
-import { blocksFrame, emptyFrame, jsonFrame, readBlocksHead, readJson } from '../wire/frame-codec.js'
-import { type Frame, FrameReader } from '../wire/frame-reader.js'
+import { Deferred } from '../lib/deferred.js'
+import type { Batch, Outgoing, TopicPartition } from '../transport/transport.js'
+import { OpenBlock } from '../embedded/block/open-block.js'
+import { readBlocks } from '../embedded/block/read-blocks.js'
+import { blocksFrame, emptyFrame, jsonFrame, readBlocksHead, readJson } from '../embedded/wire/frame-codec.js'
+import { type Frame, FrameReader } from '../embedded/wire/frame-reader.js'
 import {
   type Answer,
   type FetchAnswer,
@@ -16,8 +16,8 @@ import {
   protocolVersion,
   type Requests,
   type RequestType,
-} from '../wire/protocol.js'
-import { reviveError } from '../wire/wire-error.js'
+} from '../embedded/wire/protocol.js'
+import { reviveError } from '../embedded/wire/wire-error.js'
 
 /** A client as bare as can be, for tests: it says what it is told to, and keeps what it hears. */
 export class WireClient {
@@ -26,6 +26,8 @@ export class WireClient {
   /** The kind and id of every answer, in order. */
   readonly heard: { readonly kind: number; readonly id: number }[] = []
   readonly closed: Promise<void>
+  /** What becomes of the blocks on their way. */
+  tamper: (frame: Buffer) => Buffer = frame => frame
   readonly #answers = new Map<number, Deferred<Frame>>()
   #lastId = 0
 
@@ -36,8 +38,8 @@ export class WireClient {
     this.closed = new Promise(resolve => void socket.on('close', () => resolve()))
   }
 
-  greet(asks: { directory: string; version?: number; fsync?: boolean; clientId?: string }): Promise<Answer<'hello'>> {
-    return this.ask('hello', { version: protocolVersion, clientId: 'client', fsync: false, ...asks })
+  greet(asks: Partial<Requests['hello']['asks']> & { directory: string }): Promise<Answer<'hello'>> {
+    return this.ask('hello', { version: protocolVersion, clientId: 'client', process: null, fsync: false, ...asks })
   }
 
   async ask<Type extends RequestType>(type: Type, asks: Requests[Type]['asks']): Promise<Answer<Type>> {
@@ -73,7 +75,7 @@ export class WireClient {
     const sizes = batches.map(({ at: { topic, partition } }, index) => ({ topic, partition, bytes: blocks[index]?.length ?? 0 }))
     const blockBytes = blocks.reduce((sum, { length }) => sum + length, 0)
     const frame = blocksFrame(frameKind.produce, id, { head: { ...head, batches: sizes }, blockBytes })
-    this.socket.write(Buffer.concat([frame, ...blocks]))
+    this.socket.write(this.tamper(Buffer.concat([frame, ...blocks])))
     return id
   }
 

@@ -1,0 +1,11 @@
+import type { ConnectionContext } from '../transport/transport.js'
+import type { Cluster } from './cluster.js'
+import type { Compression } from './compression.js'
+
+/** What readers and producers are made from. Whoever makes them closes them, and then the cluster. */
+export interface Link {
+  readonly context: ConnectionContext
+  readonly cluster: Cluster
+  /** See `loadCompression`. */
+  readonly compression: Compression
+}

@@ -1,0 +1,74 @@
+import type { FaustError } from '../../errors.js'
+import { errorCodes, errorFor } from '../error-codes.js'
+import type { Link } from '../link.js'
+import type { PartAnswer } from '../wire/api.js'
+import { produce } from '../wire/produce.js'
+import { initProducerId, type ProducerIdentity } from '../wire/transaction.js'
+import type { Author } from './author.js'
+
+/** Writes outside of transactions; takes another identity when brokers have lost track of the one it had. */
+export class IdempotentAuthor implements Author {
+  readonly transactionalId: null = null
+  readonly produce: Author['produce'] = produce
+  identity: ProducerIdentity
+  readonly #link: Link
+  #renewing: Promise<FaustError | null> | null = null
+
+  /** Throws `TransportError`. */
+  static async open(link: Link): Promise<IdempotentAuthor> {
+    return new IdempotentAuthor(link, await newIdentity(link))
+  }
+
+  private constructor(link: Link, identity: ProducerIdentity) {
+    this.#link = link
+    this.identity = identity
+  }
+
+  hasJoined(): boolean {
+    return true
+  }
+
+  join(): Promise<readonly PartAnswer[]> {
+    return Promise.resolve([])
+  }
+
+  onSend(): void {}
+
+  /**
+   * A gap means that the broker has lost, or never got, what came before: what it refuses now it has not stored. Under another
+   * identity it takes it, and others go on under theirs.
+   */
+  onRefused(identity: ProducerIdentity, errorCode: number, what: string): Promise<FaustError | null> {
+    if (!lostTrack.has(errorCode)) return Promise.resolve(errorFor(errorCode, what))
+    if (identity !== this.identity) return Promise.resolve(null)
+    const facts = { producerId: identity.producerId, errorCode }
+    this.#link.context.log.debug(facts, 'a broker has lost track of this producer: going on under another id')
+    return (this.#renewing ??= this.#renew())
+  }
+
+  async #renew(): Promise<FaustError | null> {
+    try {
+      this.identity = await newIdentity(this.#link)
+      return null
+    } catch (error) {
+      return error as FaustError
+    } finally {
+      this.#renewing = null
+    }
+  }
+}
+
+const lostTrack: ReadonlySet<number> = new Set([
+  errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER,
+  errorCodes.UNKNOWN_PRODUCER_ID,
+  errorCodes.INVALID_PRODUCER_EPOCH,
+  errorCodes.INVALID_PRODUCER_ID_MAPPING,
+])
+
+async function newIdentity({ cluster }: Link): Promise<ProducerIdentity> {
+  const what = 'Cannot open a producer'
+  const args = { transactionalId: null, transactionTimeoutMs: 0 }
+  const { errorCode, producerId, producerEpoch } = await cluster.atAny(initProducerId, args, { what })
+  if (errorCode !== 0) throw errorFor(errorCode, what)
+  return { producerId, producerEpoch }
+}

@@ -1,0 +1,75 @@
+import type { ConnectionContext } from '../../transport/transport.js'
+import { thrown } from '../../lib/thrown.js'
+import type { Cluster } from '../cluster.js'
+import { describeConfigs } from '../wire/configs.js'
+
+/** How large batches of a topic may be, in bytes, head included. */
+export interface TopicLimit {
+  /** A batch of one message. */
+  readonly maxBytes: number
+  /** A batch of several. */
+  readonly usualBytes: number
+}
+
+/** What brokers take unless a topic says otherwise (max.message.bytes). */
+export const defaultMaxBytes: number = 1024 * 1024 + 12
+
+/** Learns how large the batches of topics may be: whoever sends more is refused with all messages of the batch. */
+export class TopicLimits {
+  readonly #cluster: Pick<Cluster, 'atAny'>
+  readonly #context: Pick<ConnectionContext, 'clock' | 'log'>
+  readonly #known = new Map<string, TopicLimit>()
+  readonly #asked = new Set<string>()
+  #isScheduled = false
+
+  constructor(cluster: Pick<Cluster, 'atAny'>, context: Pick<ConnectionContext, 'clock' | 'log'>) {
+    this.#cluster = cluster
+    this.#context = context
+  }
+
+  /** Asks when it is not known yet; until then batches are small, as every topic takes them. */
+  of(topic: string): TopicLimit {
+    const known = this.#known.get(topic)
+    if (known !== undefined) return known
+    this.ask(topic)
+    return unknownLimit
+  }
+
+  /** It may have changed. */
+  ask(topic: string): void {
+    this.#asked.add(topic)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#context.clock.turn(() => void this.#learn())
+  }
+
+  async #learn(): Promise<void> {
+    const topics = [...this.#asked]
+    const what = 'Cannot look up the largest messages of topics'
+    for (const topic of topics) if (!this.#known.has(topic)) this.#known.set(topic, unknownLimit)
+    this.#asked.clear()
+    this.#isScheduled = false
+    try {
+      const answer = await this.#cluster.atAny(describeConfigs, { topics, names: [setting] }, { what })
+      for (const { topic, configs } of answer.topics) {
+        const found = configs.find(({ name }) => name === setting)
+        if (found) this.#known.set(topic, limitOf(Number(found.value)))
+      }
+    } catch (error) {
+      this.#context.log.debug({ topics }, `${what}: ${thrown(error).message}`)
+    }
+    // Who may not look it up is left with the default; brokers refuse what is too large anyway.
+    for (const topic of topics) if (this.#known.get(topic) === unknownLimit) this.#known.set(topic, limitOf(defaultMaxBytes))
+  }
+}
+
+const setting = 'max.message.bytes'
+
+/** Batches of several messages are not larger than that: others wait for their acknowledgement. */
+const mostUsualBytes = 512 * 1024
+
+const unknownLimit: TopicLimit = { maxBytes: defaultMaxBytes, usualBytes: 16 * 1024 }
+
+function limitOf(maxBytes: number): TopicLimit {
+  return { maxBytes, usualBytes: Math.min(maxBytes, mostUsualBytes) }
+}

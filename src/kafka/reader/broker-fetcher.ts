@@ -1,0 +1,142 @@
+import type { Purpose } from '../connections.js'
+import type { Cluster } from '../cluster.js'
+import { fetch, type FetchAnswer, type FetchArgs, type FetchedPartition } from '../wire/fetch.js'
+import type { PartitionFeed } from './partition-feed.js'
+
+export interface BrokerFetcherOptions {
+  readonly cluster: Cluster
+  readonly nodeId: number
+  /** Name of its connections: a broker serves a connection one request at a time, so every reader has its own. */
+  readonly purpose: `fetch:${number}`
+  readonly isReadCommitted: boolean
+  /** What the broker has for those that asked; `null` for one that it has left out. */
+  readonly onAnswer: (fetched: readonly (readonly [PartitionFeed, FetchedPartition | null])[], errorCode: number) => void
+  readonly onFailed: (feeds: readonly PartitionFeed[], error: Error) => void
+}
+
+/**
+ * Fetches from one broker for all partitions that it leads and that want more. One request waits there for messages to come;
+ * who wants more meanwhile does not wait for its end but goes with a second one, which comes back soon.
+ */
+export class BrokerFetcher {
+  readonly #options: BrokerFetcherOptions
+  readonly #lanes: readonly Lane[]
+  /** In the order in which they began to want: who got nothing from a full answer is first in the next request. */
+  #wanting: PartitionFeed[] = []
+
+  constructor(options: BrokerFetcherOptions) {
+    this.#options = options
+    this.#lanes = [
+      { purpose: options.purpose, waitMs: longWaitMs, isFree: true },
+      { purpose: `${options.purpose}:soon`, waitMs: shortWaitMs, isFree: true },
+    ]
+  }
+
+  /** With the next `advance`. */
+  want(feed: PartitionFeed): void {
+    feed.state = 'asking'
+    this.#wanting.push(feed)
+  }
+
+  /** Sends what may be sent. */
+  advance(): void {
+    if (this.#wanting.length === 0) return
+    const lane = this.#lanes.find(({ isFree }) => isFree)
+    if (lane === undefined) return
+    const feeds = this.#wanting.filter(({ state }) => state === 'asking')
+    this.#wanting = []
+    if (feeds.length > 0) void this.#fetch(lane, feeds)
+  }
+
+  close(): void {
+    this.#wanting = []
+    for (const { purpose } of this.#lanes) this.#options.cluster.release(purpose)
+  }
+
+  async #fetch(lane: Lane, feeds: readonly PartitionFeed[]): Promise<void> {
+    const { onAnswer, onFailed } = this.#options
+    const request = new FetchRequest(feeds)
+    lane.isFree = false
+    const answer = await this.#ask(lane, request)
+    lane.isFree = true
+    if (answer instanceof Error) onFailed(feeds, answer)
+    else onAnswer(request.match(answer), answer.errorCode)
+  }
+
+  async #ask(lane: Lane, request: FetchRequest): Promise<FetchAnswer | Error> {
+    const { cluster, nodeId } = this.#options
+    try {
+      const connection = cluster.connection(nodeId, lane.purpose)
+      return await connection.send(fetch, this.#args(lane, request), lane.waitMs + patienceMs)
+    } catch (error) {
+      return error as Error
+    }
+  }
+
+  #args(lane: Lane, { topics, feeds }: FetchRequest): FetchArgs {
+    // Who is new wants to know where the log ends, which the broker says only when it answers.
+    const isAnyNew = feeds.some(({ position }) => position === undefined)
+    return {
+      maxWaitMs: isAnyNew ? 0 : lane.waitMs,
+      minBytes: 1,
+      maxBytes: mostBytesAtOnce,
+      isReadCommitted: this.#options.isReadCommitted,
+      topics: Array.from(topics, ([topicId, own]) => ({
+        topicId,
+        partitions: own.map(feed => ({
+          partition: feed.at.partition,
+          offset: feed.offset,
+          leaderEpoch: feed.route?.leaderEpoch ?? -1,
+          lastEpoch: feed.lastEpoch,
+          maxBytes: mostBytes,
+        })),
+      })),
+    }
+  }
+}
+
+/** A connection with at most one fetch on it. */
+interface Lane {
+  readonly purpose: Purpose
+  readonly waitMs: number
+  isFree: boolean
+}
+
+/** Who asks in one request. */
+class FetchRequest {
+  readonly feeds: readonly PartitionFeed[]
+  readonly topics = new Map<string, PartitionFeed[]>()
+
+  constructor(feeds: readonly PartitionFeed[]) {
+    this.feeds = feeds
+    for (const feed of feeds) {
+      const topicId = feed.route?.topicId ?? ''
+      const own = this.topics.get(topicId)
+      if (own) own.push(feed)
+      else this.topics.set(topicId, [feed])
+    }
+  }
+
+  match(answer: FetchAnswer): (readonly [PartitionFeed, FetchedPartition | null])[] {
+    const found = new Map<PartitionFeed, FetchedPartition>()
+    for (const { topicId, partitions } of answer.topics) {
+      const asked = this.topics.get(topicId) ?? []
+      const byNumber = new Map(asked.map(feed => [feed.at.partition, feed]))
+      for (const part of partitions) {
+        const feed = byNumber.get(part.partition)
+        if (feed) found.set(feed, part)
+      }
+    }
+    return this.feeds.map(feed => [feed, found.get(feed) ?? null])
+  }
+}
+
+/** How long a broker may wait for messages to come. */
+const longWaitMs = 500
+/** … while others may want to go next. */
+const shortWaitMs = 20
+/** How long it may take to answer besides. */
+const patienceMs = 30_000
+/** Of one partition, and of one answer; a record batch comes whole, however large. */
+const mostBytes = 1024 * 1024
+const mostBytesAtOnce = 8 * 1024 * 1024

@@ -1,0 +1,63 @@
+import { ClosedError, TransportError } from '../../errors.js'
+import type { Deliver, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
+import type { Link } from '../link.js'
+import { FetchLoop } from './fetch-loop.js'
+import { PartitionFeed } from './partition-feed.js'
+
+/** Reads partitions, without a group, from their leaders. It ends with `close`, or when the cluster is closed. */
+export class KafkaReader implements Reader {
+  readonly #link: Link
+  readonly #loop: FetchLoop
+  readonly #feeds = new Map<string, (PartitionFeed | undefined)[]>()
+  #isClosed = false
+
+  constructor(link: Link, options: ReaderOptions) {
+    this.#link = link
+    this.#loop = new FetchLoop(link, options)
+  }
+
+  add(at: TopicPartition, start: Start, deliver: Deliver): void {
+    const what = `Cannot read "${at.topic}"[${at.partition}]`
+    if (this.#isClosed) throw new ClosedError(`${what}: the reader is closed. Open another one.`)
+    if (this.#feed(at) !== undefined) throw new TransportError(`${what}: this reader reads it already. Remove it first.`)
+    let feeds = this.#feeds.get(at.topic)
+    if (feeds === undefined) this.#feeds.set(at.topic, (feeds = []))
+    const { compression } = this.#link
+    const feed = new PartitionFeed(at, start, { deliver, compression, checksCrc: true })
+    feeds[at.partition] = feed
+    this.#loop.wake(feed)
+  }
+
+  remove(at: TopicPartition): void {
+    const feed = this.#feed(at)
+    const feeds = this.#feeds.get(at.topic)
+    if (feed === undefined || feeds === undefined) return
+    feeds[at.partition] = undefined
+    this.#loop.end(feed)
+  }
+
+  resume(at: TopicPartition): void {
+    const feed = this.#feed(at)
+    if (feed?.state === 'paused') this.#loop.wake(feed)
+  }
+
+  position(at: TopicPartition): number | undefined {
+    return this.#feed(at)?.position
+  }
+
+  highWatermark(at: TopicPartition): number | undefined {
+    return this.#feed(at)?.highWatermark
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true
+    for (const feeds of this.#feeds.values()) for (const feed of feeds) if (feed !== undefined) this.#loop.end(feed)
+    this.#feeds.clear()
+    this.#loop.close()
+    return Promise.resolve()
+  }
+
+  #feed(at: TopicPartition): PartitionFeed | undefined {
+    return this.#feeds.get(at.topic)?.[at.partition]
+  }
+}
