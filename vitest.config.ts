@@ -6,7 +6,7 @@ const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, 
 /** The package's own names to its source. */
 export const aliases = [
   { find: /^faust-ts$/, replacement: source('index.ts') },
-  { find: /^faust-ts\/(testing|transport|cli|embedded)$/, replacement: `${source('')}$1/$1.ts` },
+  { find: /^faust-ts\/(testing|transport|cli|embedded|kafka)$/, replacement: `${source('')}$1/$1.ts` },
 ]
 
 export default defineConfig({

@@ -1,6 +1,7 @@
 import { embedded } from '../embedded/embedded.js'
 import { memory } from '../embedded/memory.js'
 import { OptionError } from '../errors.js'
+import { kafkaAt } from '../kafka/kafka.js'
 import type { Transport } from '../transport/transport.js'
 
 /** The broker that a URL stands for. Throws `OptionError`; a password in the URL is not repeated. */
@@ -9,13 +10,9 @@ export function brokerFor(broker: string | Transport): Transport {
   const scheme = /^([a-z+]+):/.exec(broker)?.[1]
   if (scheme === 'memory') return memory(broker.slice('memory:'.length))
   if (scheme === 'embedded') return embeddedAt(broker)
-  if (scheme === 'kafka' || scheme === 'kafka+ssl') {
-    throw refused(
-      `The broker "${withoutPassword(broker)}" cannot be used: this version has no ${scheme}: driver. Use "embedded:./.faust".`,
-    )
-  }
+  if (scheme === 'kafka' || scheme === 'kafka+ssl') return kafkaAt(broker)
   throw refused(
-    `broker: "${withoutPassword(broker)}" names no broker; expected "embedded:<directory>", "memory:" or a transport value.`,
+    `broker: "${withoutPassword(broker)}" names no broker; expected "embedded:<directory>", "memory:", "kafka://<host>:<port>" or a transport value.`,
   )
 }
 

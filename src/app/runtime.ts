@@ -200,6 +200,7 @@ export class Runtime {
       clock: this.#world.clock ?? systemClock,
       random,
       log: this.#settings.logger ?? this.#world.logger ?? this.#log,
+      beginsAnywhere: !isSimulated,
       checksRoundTrips: isSimulated,
       isScoped: isSimulated,
     }

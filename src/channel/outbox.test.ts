@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { EncodeError, SendError, TransportError } from '../errors.js'
 import { nextTurn, systemClock } from '../lib/clock.js'
 import { Deferred } from '../lib/deferred.js'
+import { type Random, seededRandom } from '../lib/random.js'
 import { keyHash } from '../message/partitioner.js'
 import type { Outgoing, OutgoingBatch, Producer } from '../transport/transport.js'
 import { Outbox, type Letter } from './outbox.js'
@@ -65,12 +66,13 @@ class FakeProducer implements Partial<Producer> {
   }
 }
 
-function bench(partitions: (topic: string) => Promise<number> = () => Promise.resolve(4)) {
+function bench(partitions: (topic: string) => Promise<number> = () => Promise.resolve(4), random?: Random) {
   const producer = new FakeProducer()
   const told = { hopeless: [] as Error[], undelivered: [] as Error[], prepared: [] as string[] }
   const outbox = new Outbox(
     {
       clock: systemClock,
+      ...(random !== undefined && { random }),
       prepare: topic => (told.prepared.push(topic), partitions(topic)),
       onHopeless: error => void told.hopeless.push(error),
       onUndelivered: error => void told.undelivered.push(error),
@@ -124,6 +126,21 @@ test('messages without a key take turns over the partitions, keys stay where the
   expect(producer.order.slice(0, 6)).toEqual(['t/0 n0', 't/1 n1', 't/2 n2', 't/3 n3', 't/0 n4', 't/1 n5'])
   const placed = (text: string): string => `t/${keyHash(Buffer.from(text), 0, text.length) % 4} ${text}`
   expect(producer.order.slice(6)).toEqual([placed('alice'), placed('bob'), placed('alice')])
+})
+
+test('where they begin to take turns is left to chance, for each topic and each outbox', async () => {
+  const random = seededRandom(1)
+  const begins = new Set<string>()
+  for (let process = 0; process < 50; process++) {
+    const { outbox, producer } = bench(undefined, random)
+    for (const topic of ['a', 'b']) for (let sends = 0; sends < 5; sends++) outbox.post(letter('', { topic }))
+    await turn()
+    const partitions = producer.order.map(at => Number(at[2]))
+    const [ofA = -1, ofB = -1] = [partitions[0], partitions[5]]
+    expect(partitions).toEqual([ofA, ofB].flatMap(first => [0, 1, 2, 3, 4].map(later => (first + later) % 4)))
+    begins.add(`${ofA} ${ofB}`)
+  }
+  expect(begins.size).toBeGreaterThan(10)
 })
 
 test('who awaits a message learns where it lies', async () => {

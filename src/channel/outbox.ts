@@ -1,5 +1,6 @@
 import { ClosedError, FaustError, SendError } from '../errors.js'
 import { nextTurn, type Clock } from '../lib/clock.js'
+import type { Random } from '../lib/random.js'
 import type { Headers } from '../message/record.js'
 import type { Gate } from '../stream/intake.js'
 import type { Outgoing, OutgoingBatch, Producer } from '../transport/transport.js'
@@ -24,6 +25,8 @@ export interface OutboxOptions {
   readonly clock: Clock
   /** Makes sure that a topic exists; resolves to its partitions. */
   readonly prepare: (topic: string) => Promise<number>
+  /** Says where the partitions of a topic begin to take turns: processes that send but once must not all fill the first. Default: at 0. */
+  readonly random?: Random
   /** A message that can never be sent and whose failure nobody awaits. */
   readonly onHopeless: (error: Error) => void
   /** Messages that finally failed and that nobody awaited: nothing settled so far may be committed. */
@@ -172,6 +175,7 @@ export class Outbox implements Gate {
   async #prepare(topic: string, route: Route): Promise<void> {
     try {
       route.partitions = await this.#options.prepare(topic)
+      route.next = Math.floor((this.#options.random?.next() ?? 0) * route.partitions)
     } catch (error) {
       this.#routes.delete(topic)
       const facts = { topic, cause: error, retriable: isRetriable(error) }

@@ -110,3 +110,20 @@ test('offsets need a membership, and transactions an id', async () => {
   await expect(transactional.commit([{ ...at, offset: 1 }], null)).rejects.toMatchObject({ code: 'FAUST_COMMIT' })
   await transactional.abort()
 })
+
+test('headers that no broker takes are refused, and do no harm', async () => {
+  const { producer, batches } = await start()
+  producer.append(outgoing(at, 'before'))
+  const refused = [
+    { name: 'n'.repeat(65_536), bytes: 1, message: 'Cannot write the name of a header with 65536 bytes to "orders"[0]' },
+    { name: 'name', bytes: 1024 * 1024, message: 'Cannot write headers of 1048594 bytes to "orders"[0]' },
+  ]
+  for (const { name, bytes, message } of refused) {
+    const headers = new Map([[name, Buffer.alloc(bytes)]])
+    expect(() => producer.append(outgoing(at, 'x', { headers }))).toThrow(message)
+    expect(() => producer.append(outgoing({ ...at, partition: 1 }, 'x', { headers }))).toThrow('Cannot write')
+  }
+  producer.append(outgoing(at, 'after', { headers: new Map([['n'.repeat(65_535), Buffer.alloc(900_000)]]) }))
+  await clock.settled()
+  expect(batches.reduce((sum, { count }) => sum + count, 0)).toBe(2)
+})

@@ -1,13 +1,6 @@
-import type { ConnectionContext, Transport } from '../transport/transport.js'
-import type { Cluster } from './cluster.js'
+import type { Connection, ConnectionContext, Transport } from '../transport/transport.js'
 import { settingsFromUrl } from './kafka-url.js'
 import { readSettings, type KafkaOptions, type KafkaSettings } from './settings.js'
-
-/** A Kafka cluster to connect to. */
-export interface KafkaTransport extends Pick<Transport, 'kind' | 'place'> {
-  /** Throws `TransportError`. */
-  readonly openCluster: (context: ConnectionContext) => Promise<Cluster>
-}
 
 /**
  * An Apache Kafka cluster, 4.0 or newer, or what speaks the same. Throws `OptionError`; secrets are in no error and no log line.
@@ -21,7 +14,7 @@ export interface KafkaTransport extends Pick<Transport, 'kind' | 'place'> {
  * })
  * ```
  */
-export function kafka(options: KafkaOptions): KafkaTransport {
+export function kafka(options: KafkaOptions): Transport {
   return transport(readSettings(options))
 }
 
@@ -36,30 +29,22 @@ export function kafka(options: KafkaOptions): KafkaTransport {
  *
  * Throws `OptionError`.
  */
-export function kafkaAt(url: string, environment: Readonly<Record<string, string | undefined>> = process.env): KafkaTransport {
+export function kafkaAt(url: string, environment: Readonly<Record<string, string | undefined>> = process.env): Transport {
   return transport(settingsFromUrl(url, environment))
 }
 
 /** The settings stay in here: whoever prints a transport sees no secret. */
-function transport(settings: KafkaSettings): KafkaTransport {
-  return { kind: 'kafka', place: settings.place, openCluster: context => openCluster(settings, context) }
+function transport(settings: KafkaSettings): Transport {
+  return { kind: 'kafka', place: settings.place, connect: context => connect(settings, context) }
 }
 
 /** Loads the driver now: whoever uses another broker does not pay for it. */
-async function openCluster(
-  { endpoints, security, clientId, place }: KafkaSettings,
-  context: ConnectionContext,
-): Promise<Cluster> {
-  const [{ Cluster }, { openWire }] = await Promise.all([import('./cluster.js'), import('./wire.js')])
-  const isReadable = security.sasl !== null && security.tls === null && !security.sasl.mechanism.startsWith('SCRAM')
-  if (isReadable && !endpoints.every(({ host }) => loopback.test(host))) {
-    context.log.warn(
-      { broker: place },
-      'Credentials travel unencrypted: anyone in between can read them. Use kafka+ssl://, or SCRAM.',
-    )
-  }
-  const named = { ...context, clientId: clientId ?? context.clientId }
-  return Cluster.open({ endpoints, place, security, context: named, openWire })
+async function connect(settings: KafkaSettings, context: ConnectionContext): Promise<Connection> {
+  const [{ KafkaConnection }, { openCluster }, { loadCompression }] = await Promise.all([
+    import('./connection.js'),
+    import('./open-cluster.js'),
+    import('./wire.js'),
+  ])
+  const [compression, cluster] = await Promise.all([loadCompression(), openCluster(settings, context)])
+  return new KafkaConnection({ context, cluster, compression })
 }
-
-const loopback = /^(localhost|127\..*|::1)$/

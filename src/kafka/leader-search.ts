@@ -39,6 +39,8 @@ export class LeaderSearch<Item> {
   async #search(): Promise<void> {
     this.#isSearching = true
     while (this.#waiting.size > 0) {
+      // What gets lost together is looked for together.
+      await Promise.resolve()
       const items = [...this.#waiting]
       const failure = await this.#refresh()
       if (this.#isClosed) return

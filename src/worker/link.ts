@@ -14,6 +14,8 @@ export interface LinkOptions {
   readonly clientId: string
   readonly clock: Clock
   readonly random: Random
+  /** Whether chance says where the partitions of a topic begin to take turns; else they begin at 0. */
+  readonly beginsAnywhere: boolean
   readonly log: Logger
   /** What a topic should be like where it is missing; `null` for a name that the app does not declare. */
   readonly specFor: (topic: string) => TopicSpec | null
@@ -37,9 +39,11 @@ export class Link {
   #isClosed = false
 
   constructor(options: LinkOptions) {
-    const { appId, clock, random, transport, onHopeless, onUndelivered } = options
+    const { appId, clock, random, transport } = options
     this.#options = options
-    this.outbox = new Outbox({ clock, prepare: topic => this.#prepare(topic), onHopeless, onUndelivered }, keyHash)
+    const { beginsAnywhere, onHopeless, onUndelivered } = options
+    const turns = beginsAnywhere ? { random } : {}
+    this.outbox = new Outbox({ clock, ...turns, prepare: topic => this.#prepare(topic), onHopeless, onUndelivered }, keyHash)
     this.replies = new Replies({
       clock,
       address: `${replyPrefix}${appId}-${uuid(random)}`,

@@ -38,6 +38,8 @@ export interface WorkerSettings {
   readonly drainTimeoutMs: number
   readonly sessionTimeoutMs: number
   readonly instanceId: string | undefined
+  /** Whether chance says where the partitions of a topic begin to take turns; else they begin at 0. */
+  readonly beginsAnywhere: boolean
   readonly checksRoundTrips: boolean
   /** Whether bodies stay known across awaits. */
   readonly isScoped: boolean

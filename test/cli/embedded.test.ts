@@ -16,7 +16,9 @@ afterAll(() => rmSync(root, { recursive: true }))
 class Place {
   readonly cwd: string = mkdtempSync(join(root, 'place-'))
   readonly directory: string = join(this.cwd, '.faust')
-  readonly surroundings: Surroundings = { cwd: this.cwd, limitMs: 50_000 }
+  /** For the workers. */
+  readonly env: Record<string, string> = {}
+  readonly surroundings: Surroundings = { cwd: this.cwd, env: this.env, limitMs: 50_000 }
 
   /** A worker that is at work, in a process of its own. */
   async worker(...words: string[]): Promise<Program> {
@@ -79,6 +81,45 @@ describe('the embedded broker, from several terminals', { timeout: 60_000 }, () 
     for (let n = 0; n < 1000; n++) {
       if (!before.includes(`doubled ${n}.`)) expect(await last.says(`doubled ${n}.`), `${n} was processed`).toBe(true)
     }
+  })
+
+  // No session ends within these tests, and no heartbeat tells anything.
+  const patient = { FAUST_SESSION_TIMEOUT: '10m' }
+
+  test('the partitions of a worker that is killed move at once, also when it was the owner, or the last', async () => {
+    const place = new Place()
+    Object.assign(place.env, patient)
+    await using first = await place.worker()
+    await using second = await place.worker()
+    for (const each of [first, second]) expect(await each.says(/numbers\[\d,\d\]/), each.written).toBe(true)
+    first.kill('SIGKILL')
+    expect(await second.says('numbers[0,1,2,3]'), second.written).toBe(true)
+    await using third = await place.worker()
+    expect(await third.says(/numbers\[\d,\d\]/), third.written).toBe(true)
+    third.kill('SIGKILL')
+    expect(await second.says(/(numbers\[0,1,2,3\][^]*){2}/), second.written).toBe(true)
+    second.kill('SIGKILL')
+    await using last = await place.worker()
+    expect(await last.says('numbers[0,1,2,3]'), last.written).toBe(true)
+  })
+
+  test('reset works at once when all workers were killed, and not while one lives', async () => {
+    const place = new Place()
+    Object.assign(place.env, patient)
+    await using first = await place.worker()
+    place.env['FAUST_INSTANCE_ID'] = 'desk'
+    await using second = await place.worker()
+    for (const each of [first, second]) expect(await each.says(/numbers\[\d,\d\]/), each.written).toBe(true)
+    first.kill('SIGKILL')
+    await first.ended
+    const refused = await place.call('reset', '--yes')
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('Cannot reset the group')])
+    second.kill('SIGKILL')
+    await second.ended
+    expect(await place.call('reset', '--yes')).toMatchObject({ code: 0 })
+    delete place.env['FAUST_INSTANCE_ID']
+    await using third = await place.worker()
+    expect(await third.says('numbers[0,1,2,3]'), third.written).toBe(true)
   })
 
   test('a second run goes on where the first has stopped', async () => {

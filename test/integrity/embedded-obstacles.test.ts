@@ -46,7 +46,7 @@ test.concurrent('a path too long for a local socket, unless there is a short way
   const [one, two] = [scene.start({ at: long }), scene.start({ at: long, env: { TMPDIR: scene.directory } })]
   await Promise.all([one, two].map(each => each.until(({ epoch }) => epoch === 1)))
   expect([...one.served, ...two.served]).toEqual([1])
-  expect(await Promise.all([one.leave(), two.leave()])).toEqual([0, 0])
+  expect(await Promise.all([one.end(), two.end()])).toEqual([0, 0])
   expect([readdirSync(scene.directory), readdirSync(temporary)]).toEqual([[long, temporary].map(each => basename(each)), []])
 })
 
@@ -60,7 +60,7 @@ test.concurrent('a file size that is limited', async () => {
 
 test.concurrent('a lock that another process has but does not answer; without it work begins', async () => {
   await using scene = new Scene()
-  const holder = scene.start({ isHolding: true })
+  const holder = scene.start({ mode: 'hold' })
   await holder.until(it => it.said('holding').length > 0)
   expect(await scene.refusal()).toMatchObject({
     ...passing,
@@ -68,7 +68,7 @@ test.concurrent('a lock that another process has but does not answer; without it
       /another process has it open but does not answer\. If this lasts, see which .* \(lsof .*LOCK\)/,
     ),
   })
-  await holder.leave()
+  await holder.end()
   await scene.answeredIn(1)
 })
 
@@ -86,7 +86,7 @@ test.concurrent('a full disk; with some space work begins', async context => {
     })
     rmSync(join(disk, 'filling'))
     await scene.answeredIn(1)
-    expect(await Promise.all(scene.living.map(each => each.leave()))).toEqual([0])
+    expect(await Promise.all(scene.living.map(each => each.end()))).toEqual([0])
   } finally {
     spawnSync('umount', [disk])
   }

@@ -16,7 +16,7 @@ afterEach(async () => {
   await using over = scene
   const epochs = over.started.flatMap(({ served }) => served)
   expect(new Set(epochs).size).toBe(epochs.length)
-  const codes = await Promise.all(over.living.map(each => each.leave()))
+  const codes = await Promise.all(over.living.map(each => each.end()))
   expect(codes.filter(code => code !== 0)).toEqual([])
   expect(readdirSync(over.directory).toSorted()).toEqual(['format', 'logs', 'metadata'])
 })
@@ -31,7 +31,7 @@ test('an owner that is killed is replaced within milliseconds', async () => {
 })
 
 test('an owner that ends hands over', async () => {
-  await replaced(owner => owner.leave())
+  await replaced(owner => owner.end())
 })
 
 test.for(['read the lock', 'open the files'] as const)(
@@ -41,16 +41,28 @@ test.for(['read the lock', 'open the files'] as const)(
     await scene.ready()
     const { owner } = scene
     await owner.obey(order)
-    expectLockToBeFree()
+    expect(isLockHeld()).not.toBe(true)
     await scene.connect(3)
     await scene.ready()
     const bystander = scene.living.find(each => each !== owner)
     await bystander?.kill()
     await scene.connect(1)
     expect(scene.started.flatMap(({ served }) => served)).toEqual([1])
-    await Promise.all([owner.leave(), scene.answeredIn(2, owner)])
+    await Promise.all([owner.end(), scene.answeredIn(2, owner)])
   },
 )
+
+test('two threads of one process do not take the lock from each other', async () => {
+  await scene.connect(1)
+  await scene.connect(3, { mode: 'twice' })
+  await Promise.all(scene.living.slice(1).map(each => each.until(({ readiness }) => readiness > 1)))
+  for (let round = 2; round <= 4; round++) {
+    const { owner } = scene
+    const [last] = owner.served.slice(-1)
+    await Promise.all([owner.kill(), scene.answeredIn((last ?? 0) + 1, owner)])
+    expect(isLockHeld()).not.toBe(false)
+  }
+})
 
 test('an owner whose socket is deleted gives way', async () => {
   await scene.connect(3)
@@ -66,7 +78,7 @@ test('an owner that is frozen is waited for', async () => {
   const { owner } = scene
   owner.signal('SIGSTOP')
   const newcomer = scene.start()
-  await newcomer.until(({ isReady }) => isReady)
+  await newcomer.until(({ readiness }) => readiness > 0)
   await sleep(systemClock, 1_000, { kind: 'service' })
   expect(newcomer.epoch).toBe(0)
   owner.signal('SIGCONT')
@@ -77,6 +89,14 @@ test('a process whose thread has died starts another one', async () => {
   await scene.connect(1)
   await scene.owner.obey('end the thread')
   await scene.answeredIn(2)
+})
+
+test('a thread keeps no process alive, and one that ends with its process is replaced', async () => {
+  await scene.connect(2)
+  await scene.ready()
+  const { owner } = scene
+  const [code] = await Promise.all([owner.end('just end'), scene.answeredIn(2, owner)])
+  expect(code).toBe(0)
 })
 
 /** Three times an owner goes, of four processes. */
@@ -94,8 +114,8 @@ async function replaced(go: (owner: KeeperProcess) => Promise<unknown>): Promise
 }
 
 /** Linux says who holds which lock. */
-function expectLockToBeFree(): void {
-  if (process.platform !== 'linux') return
+function isLockHeld(): boolean | undefined {
+  if (process.platform !== 'linux') return undefined
   const { ino } = statSync(join(scene.directory, 'metadata', 'LOCK'))
-  expect(readFileSync('/proc/locks', 'utf8')).not.toMatch(new RegExp(`:${ino} `))
+  return readFileSync('/proc/locks', 'utf8').includes(`:${ino} `)
 }

@@ -23,6 +23,8 @@ const suited: Properties = {
   'auto.create.topics.enable': 'false',
   'group.min.session.timeout.ms': '100',
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
+  'log.initial.task.delay.ms': '1000',
+  'log.retention.check.interval.ms': '2000',
 }
 
 /**

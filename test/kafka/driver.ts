@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 import type { Cluster } from '../../src/kafka/cluster.js'
-import { kafka } from '../../src/kafka/kafka.js'
-import type { KafkaOptions } from '../../src/kafka/settings.js'
+import { openCluster as open } from '../../src/kafka/open-cluster.js'
+import { readSettings, type KafkaOptions } from '../../src/kafka/settings.js'
 import { systemClock } from '../../src/lib/clock.js'
 import { silentLogger, type Logger } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
@@ -15,7 +15,7 @@ export function contextFor(log: Logger = silentLogger): ConnectionContext {
 /** Our driver's view of a cluster, closed when the test has ended. `brokers` is `host:port,…`. */
 export async function openCluster(brokers: string, options: Partial<KafkaOptions> & { log?: Logger } = {}): Promise<Cluster> {
   const { log, ...more } = options
-  const cluster = await kafka({ brokers: brokers.split(','), ...more }).openCluster(contextFor(log))
+  const cluster = await open(readSettings({ brokers: brokers.split(','), ...more }), contextFor(log))
   onTestFinished(() => cluster.close())
   return cluster
 }

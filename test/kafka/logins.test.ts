@@ -166,11 +166,11 @@ test('a URL and the environment do the same; readable credentials on a foreign n
   }
   const transport = kafkaAt(`kafka+ssl://greta@${kafka.bootstrap('SAFE')}?client-id=by-url`, environment)
   expect(transport.place).toBe(`kafka+ssl://${kafka.bootstrap('SAFE')}`)
-  const cluster = await transport.openCluster(contextFor())
-  expect([...cluster.brokers.keys()]).toEqual([1])
-  cluster.close()
+  const connection = await transport.connect(contextFor())
+  expect(await connection.admin.topics(['nowhere'])).toEqual([])
+  await connection.close()
   const { log, text } = collecting()
-  await expect(kafkaAt(`kafka://greta:${password}@nowhere.invalid:1`, {}).openCluster(contextFor(log))).rejects.toThrow(
+  await expect(kafkaAt(`kafka://greta:${password}@nowhere.invalid:1`, {}).connect(contextFor(log))).rejects.toThrow(
     'its name cannot be resolved',
   )
   expect(text()).toContain('Credentials travel unencrypted')

@@ -17,7 +17,14 @@ export const groupRequests: HandlersOf<
       reject: error => question.reject(error),
     }
     const nudge = (): void => state.nudge(groupId, memberId)
-    const who = { memberId, metadata: Buffer.from(metadata, 'base64'), process: caller.process, clock: state.clock, nudge, ...asks }
+    const who = {
+      memberId,
+      metadata: Buffer.from(metadata, 'base64'),
+      process: caller.process,
+      clock: state.clock,
+      nudge,
+      ...asks,
+    }
     caller.seats.add(seatOf(groupId, memberId))
     question.wait(() => coordinator.withdraw(answer))
     coordinator.join(who, answer)

@@ -17,7 +17,7 @@ export class Groups {
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings
     this.#committer = surroundings.committer
-    this.#deaths = new DeathWatch({ ...surroundings, onDead: process => this.#mourn(process) })
+    this.#deaths = new DeathWatch({ ...surroundings, onDead: process => this.#evict(process) })
   }
 
   async load(metadata: Metadata): Promise<void> {
@@ -89,8 +89,8 @@ export class Groups {
     for (const coordinator of this.#coordinators.values()) coordinator.stop()
   }
 
-  #mourn(process: string): void {
-    for (const coordinator of this.#coordinators.values()) coordinator.mourn(process)
+  #evict(process: string): void {
+    for (const coordinator of this.#coordinators.values()) coordinator.evict(process)
   }
 
   #forget(groupId: string, offsets: readonly PartitionOffset[]): void {

@@ -32,7 +32,8 @@ export class Call {
     socket.on('data', chunk => this.#read(reader, chunk))
     socket.on('error', error => (this.#error ??= error))
     socket.on('close', () => options.onEnd(this.#error))
-    socket.write(jsonFrame(frameKind.request, id, { type: 'hello', version: protocolVersion, process: processIdentity(), ...who }))
+    const hello = { type: 'hello', version: protocolVersion, process: processIdentity(), ...who }
+    socket.write(jsonFrame(frameKind.request, id, hello))
   }
 
   /** What is written in one turn leaves in one piece. */

@@ -36,8 +36,8 @@ async function connect(): Promise<Connection> {
   return connection
 }
 
-function seat(connection: Connection): Seat {
-  return new Seat(connection, { groupId: 'group', sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 10_000 })
+function seat(connection: Connection, sessionTimeoutMs: number = 10_000): Seat {
+  return new Seat(connection, { groupId: 'group', sessionTimeoutMs, rebalanceTimeoutMs: 10_000 })
 }
 
 async function replaceBroker(): Promise<void> {
@@ -77,6 +77,18 @@ test('a round that is under way when the owner goes is finished by the next one'
   await until(() => Seat.agree(seats), 'agreement')
   expect(old.current.generation).toBeGreaterThan(generation)
   expect(seats.flatMap(({ lost, refusals }) => [...lost, ...refusals])).toEqual([])
+})
+
+test('a member that the next owner wants to join again hears of it at once', async () => {
+  const sessionTimeoutMs = 120_000
+  const [old, young] = [seat(await connect(), sessionTimeoutMs), seat(await connect(), sessionTimeoutMs)]
+  old.start()
+  await until(() => Seat.agree([old]), 'a round')
+  await replaceBroker()
+  const startMs = clock.elapsed()
+  young.start()
+  await until(() => Seat.agree([old, young]), 'agreement')
+  expect(clock.elapsed() - startMs).toBeLessThan(sessionTimeoutMs / 6)
 })
 
 test('who watches topics is told by the next owner as well, and that something may have been missed', async () => {

@@ -6,7 +6,8 @@ import { ScriptedBroker } from '../../testing/scripted-broker.js'
 import { virtualClock } from '../../testing/virtual-clock.js'
 import type { Membership } from '../../transport/transport.js'
 import { Lifetime } from '../lifetime.js'
-import { frameKind } from '../wire/protocol.js'
+import { jsonFrame } from '../wire/frame-codec.js'
+import { frameKind, type Notice } from '../wire/protocol.js'
 import { EmbeddedGroup, type Members } from './group.js'
 import { Line } from './line.js'
 
@@ -22,7 +23,8 @@ beforeEach(() => {
   broker = new ScriptedBroker()
   life = new Lifetime({ clientId: 'client', clock, random: seededRandom(1), log: silentLogger })
   members = new Map()
-  line = new Line(life, { directory: './.faust', fsync: false, dial: broker.dial })
+  const onNotice = (notice: Notice): void => void (notice.type === 'rebalance' && members.get(notice.memberId)?.nudge())
+  line = new Line(life, { directory: './.faust', fsync: false, dial: broker.dial }, { onNotice })
   life.attach(() => line.close())
   told = []
 })
@@ -121,10 +123,29 @@ test('heartbeats say who it is, and hear that it has to join again', async () =>
 test('while it joins anyway it needs no telling', async () => {
   const group = open()
   const { memberId } = await joined(group)
-  void join(group)
-  await broker.expect('join')
+  const again = join(group)
+  const asked = await broker.expect('join')
   members.get(memberId)?.nudge()
+  broker.answer(asked, { generation: 4, isLeader: false, members: null })
+  broker.answer(await broker.expect('sync'), base64('given'))
+  expect((await again).generation).toBe(4)
+  await clock.settled()
   expect(told).toEqual([])
+})
+
+test('a notice that comes along with the assignment is of the next round, and is told', async () => {
+  const joining = join(open())
+  const asked = await broker.expect('join')
+  const { memberId } = asked.request
+  const notice = jsonFrame(frameKind.notice, 0, { type: 'rebalance', groupId: 'orders', memberId })
+  broker.write(notice)
+  broker.answer(asked, { generation: 3, isLeader: false, members: null })
+  const { id } = await broker.expect('sync')
+  broker.write(Buffer.concat([jsonFrame(frameKind.answer, id, base64('given')), notice]))
+  expect((await joining).generation).toBe(3)
+  expect(told).toEqual([])
+  await clock.settled()
+  expect(told).toEqual(['rebalance'])
 })
 
 test('a membership is lost when the broker has not been heard for a session', async () => {

@@ -49,10 +49,11 @@ class Owner {
   join(memberId: string, more: { metadata?: string; isNew?: boolean; instanceId?: string } = {}): Reply<Joined> {
     const reply = new Reply<Joined>()
     const { metadata = '', isNew = true, instanceId = null } = more
+    const process = `process of ${memberId}`
     const timeouts = { sessionTimeoutMs: 6000, rebalanceTimeoutMs: 3000 }
     const nudge = (): void => void this.nudged.push(memberId)
     this.coordinator.join(
-      { memberId, instanceId, isNew, metadata: Buffer.from(metadata), clock: this.clock, nudge, ...timeouts },
+      { memberId, instanceId, process, isNew, metadata: Buffer.from(metadata), clock: this.clock, nudge, ...timeouts },
       reply,
     )
     return reply
@@ -194,8 +195,8 @@ describe('what is stored', () => {
       run({ resolve: tell, reject: tell })
       expect([what, owner.isChanged]).toEqual([what, true])
     }
-    const who = { instanceId: 'one', isNew: true, metadata: Buffer.alloc(0), clock: owner.clock, nudge: () => undefined }
-    const joining = { ...who, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 3000 }
+    const who = { instanceId: 'one', process: null, isNew: true, metadata: Buffer.alloc(0), nudge: () => undefined }
+    const joining = { ...who, clock: owner.clock, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 3000 }
     const stamp = { memberId: 'a', instanceId: 'one', generation: 1 }
     step('the end of a round', answer => owner.coordinator.join({ ...joining, memberId: 'a' }, answer))
     step('the assignment', answer => owner.coordinator.sync(stamp, new Map(), answer))
@@ -218,7 +219,7 @@ describe('what is stored', () => {
         const [metadata, assignment] = [Buffer.from(`of ${memberId}`), Buffer.from(`for ${memberId}`)].map(text =>
           Uint8Array.from(text),
         )
-        return { memberId, instanceId: null, metadata, assignment, ...timeouts }
+        return { memberId, instanceId: null, process: `process of ${memberId}`, metadata, assignment, ...timeouts }
       }),
     )
   })
@@ -260,6 +261,81 @@ describe('an answer that nobody waits for any more', () => {
     owner.coordinator.withdraw(gone)
     owner.sync('a', generation, { b: 'for b' })
     expect([gone.value, text(owner.sync('b', generation))]).toEqual([undefined, 'for b'])
+  })
+})
+
+describe('a process that has died', () => {
+  test('is out at once: a round starts without it', () => {
+    const owner = new Owner()
+    const generation = owner.agree()
+    owner.coordinator.evict('process of b')
+    expect(owner.nudged.at(-1)).toBe('a')
+    expect(owner.heartbeat('a', generation)).toBe(true)
+    const again = owner.join('a', { isNew: false })
+    expect(again.value?.members?.map(({ memberId }) => memberId)).toEqual(['a'])
+    expect(() => owner.heartbeat('b', generation)).toThrow(FencedError)
+  })
+
+  test('is not waited for by a round that is under way', () => {
+    const owner = new Owner()
+    owner.agree()
+    owner.join('c')
+    const other = owner.join('b', { metadata: 'of b', isNew: false })
+    expect(other.value).toBeUndefined()
+    owner.coordinator.evict('process of a')
+    expect(other.value?.members?.map(({ memberId }) => memberId)).toEqual(['b', 'c'])
+  })
+
+  test('where somebody else was meant, changes nothing', () => {
+    const owner = new Owner()
+    const generation = owner.agree()
+    owner.store()
+    owner.coordinator.evict('process of c')
+    expect([owner.isChanged, owner.heartbeat('a', generation), owner.coordinator.round.generation]).toEqual([
+      false,
+      false,
+      generation,
+    ])
+  })
+
+  test('keeps the place of a static member until its session ends', async () => {
+    const owner = new Owner()
+    const first = owner.join('old', { instanceId: 'one' })
+    const generation = first.value?.generation ?? 0
+    owner.sync('old', generation, { old: 'what it had' })
+    owner.coordinator.evict('process of old')
+    expect(owner.join('new', { instanceId: 'one' }).value).toEqual({ generation, isLeader: true, members: null })
+    owner.coordinator.evict('process of new')
+    await owner.clock.advance(6000)
+    expect(owner.coordinator.has('new')).toBe(false)
+  })
+
+  test('is known to the next owner', () => {
+    const owner = new Owner()
+    owner.agree()
+    owner.die()
+    expect([...owner.coordinator.processes]).toEqual(['process of a', 'process of b'])
+    owner.coordinator.evict('process of b')
+    expect([...owner.coordinator.processes]).toEqual(['process of a'])
+  })
+
+  test('does not stand in the way of a reset, static or not', () => {
+    const owner = new Owner()
+    const generation = owner.agree()
+    owner.join('c', { instanceId: 'one' })
+    owner.coordinator.reset([{ topic: 'orders', partition: 0, offset: 7 }], () => true)
+    expect(owner.coordinator.offsets.all()).toEqual([{ topic: 'orders', partition: 0, offset: 7 }])
+    expect([owner.store().members, owner.coordinator.has('c')]).toEqual([[], false])
+    expect(owner.join('d').value?.generation).toBeGreaterThan(generation)
+  })
+
+  test('does not change anything in a reset that is refused for the sake of another', () => {
+    const owner = new Owner()
+    const generation = owner.agree()
+    owner.store()
+    const reset = (): void => owner.coordinator.reset([], process => process === 'process of b')
+    expect(reset).toThrow('Cannot reset the group "group": it has a member (a).')
+    expect([owner.isChanged, owner.heartbeat('b', generation)]).toEqual([false, false])
   })
 })
 

@@ -1,8 +1,18 @@
-import { TransportError } from '../../errors.js'
 import type { Clock, Timer } from '../../lib/clock.js'
 import type { GroupMember, PartitionOffset } from '../../transport/transport.js'
 import type { Answer } from './answer.js'
-import { type Entry, type Joined, type Joining, Member, nothing, replaced, stale, type Stamp, stranger } from './member.js'
+import {
+  type Entry,
+  type Joined,
+  type Joining,
+  Member,
+  nothing,
+  occupied,
+  replaced,
+  stale,
+  type Stamp,
+  stranger,
+} from './member.js'
 import { GroupOffsets } from './offsets.js'
 import type { Round } from './round.js'
 
@@ -108,7 +118,7 @@ export class Coordinator {
   }
 
   /** Whoever lived in the process is out at once. A static member keeps its place until its session ends: it may restart. */
-  mourn(process: string): void {
+  evict(process: string): void {
     const members = [...this.#members.values()]
     this.#remove(members.filter(member => member.process === process && member.instanceId === null))
   }
@@ -120,7 +130,7 @@ export class Coordinator {
   reset(offsets: readonly PartitionOffset[], isDead: (process: string) => boolean = () => false): void {
     const members = [...this.#members.values()]
     const names = members.filter(({ process }) => process === null || !isDead(process)).map(({ id }) => id)
-    if (names.length > 0) throw this.#occupied(names.sort())
+    if (names.length > 0) throw occupied(this.groupId, names.sort())
     this.#remove(members)
     this.offsets.replace(offsets)
   }
@@ -139,14 +149,6 @@ export class Coordinator {
   isReplaced({ instanceId, memberId }: Omit<Stamp, 'generation'>): boolean {
     const holderId = instanceId === null ? undefined : this.#holders.get(instanceId)
     return holderId !== undefined && holderId !== memberId
-  }
-
-  #occupied(names: readonly string[]): TransportError {
-    const count = names.length === 1 ? 'a member' : `${names.length} members`
-    const text =
-      `Cannot reset the group "${this.groupId}": it has ${count} (${names.join(', ')}). ` +
-      'Stop them first; one that has gone without a word may count until its session ends.'
-    return new TransportError(text, { retriable: false })
   }
 
   #find(stamp: Omit<Stamp, 'generation'>): Member {

@@ -1,4 +1,4 @@
-import { FencedError } from '../../errors.js'
+import { FencedError, TransportError } from '../../errors.js'
 import type { Clock, Timer } from '../../lib/clock.js'
 import type { GroupMember } from '../../transport/transport.js'
 import type { Answer } from './answer.js'
@@ -135,5 +135,14 @@ export function stale(groupId: string, { memberId, generation }: Stamp, current:
   return new FencedError(
     `The member "${memberId}" speaks for generation ${generation} of the group "${groupId}", which has come to ${current}. Join again.`,
     { retriable: true },
+  )
+}
+
+export function occupied(groupId: string, memberIds: readonly string[]): TransportError {
+  const count = memberIds.length === 1 ? 'a member' : `${memberIds.length} members`
+  return new TransportError(
+    `Cannot reset the group "${groupId}": it has ${count} (${memberIds.join(', ')}). ` +
+      'Stop them first; one that has gone without a word may count until its session ends.',
+    { retriable: false },
   )
 }

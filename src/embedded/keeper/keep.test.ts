@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import net, { type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -11,7 +11,7 @@ import { type Logger, silentLogger } from '../../lib/log.js'
 import { systemRandom } from '../../lib/random.js'
 import { VirtualClock, virtualClock } from '../../testing/virtual-clock.js'
 import { keep, type OpenBroker } from './keep.js'
-import { connectTo, LocalSocket } from './local-socket.js'
+import { connectTo } from './local-socket.js'
 import type { Report } from './report.js'
 
 let directory: string
@@ -85,7 +85,7 @@ describe('an owner whose socket', () => {
     const clock = virtualClock()
     await watching(1, { clock })
     await watching(1)
-    rmSync(join(directory, 'broker.sock'))
+    rmSync(socketFile())
     // The lock is held: nobody gets in before the owner has looked.
     await clock.advance(999)
     expect(files.epoch).toBe(1)
@@ -96,11 +96,12 @@ describe('an owner whose socket', () => {
   test('was replaced becomes a client of the one who did', async () => {
     const clock = virtualClock()
     const [owner] = await watching(1, { clock })
-    const usurper = await LocalSocket.open(directory, () => undefined)
+    rmSync(socketFile())
+    const usurper = await stranger()
     await clock.advance(1_000)
     await owner?.until('standing by')
     expect(files.open).toBe(0)
-    await Promise.all([owner?.stop(), usurper.close()])
+    await Promise.all([owner?.stop(), usurper[Symbol.asyncDispose]()])
   })
 })
 
@@ -109,12 +110,12 @@ test('whoever has opened the files looks once more whether somebody answers', as
   files.opening = opening.promise
   const one = watch()
   await one.until('opening')
-  const other = await LocalSocket.open(directory, () => undefined)
+  const other = await stranger()
   opening.resolve()
   await one.until('standing by')
   expect(files.open).toBe(0)
   expect(one.reports).not.toContainEqual({ type: 'serving' })
-  await Promise.all([one.stop(), other.close()])
+  await Promise.all([one.stop(), other[Symbol.asyncDispose]()])
 })
 
 describe('what may go away by itself is tried again:', () => {
@@ -204,6 +205,18 @@ function watch(surroundings: Surroundings = {}): Watch {
   const made = new Watch(surroundings)
   watches.push(made)
   return made
+}
+
+function socketFile(): string {
+  return join(directory, 'broker.sock')
+}
+
+/** Somebody else who answers. */
+async function stranger(): Promise<net.Server> {
+  const server = net.createServer(socket => socket.on('error', () => undefined).resume())
+  server.listen(socketFile())
+  await once(server, 'listening')
+  return server
 }
 
 /** As many as wanted, each knowing who serves. */

@@ -39,7 +39,8 @@ export interface OpenBroker {
  * Serves the directory whenever nobody else does, until told to stop. Throws what will not go away by itself.
  *
  * Whoever serves holds LevelDB's lock *and* answers on the socket. The lock alone proves nothing: closing any descriptor of
- * its file drops it. So nobody opens the files while somebody answers, and whoever serves answers until its files are closed.
+ * its file drops it, and LevelDB itself does so where a second thread of one process tries. So nobody opens the files while
+ * somebody answers, one thread of a process at a time does, and whoever serves answers until its files are closed.
  */
 export async function keep(post: Post): Promise<void> {
   const { clock, signal } = post
@@ -63,14 +64,19 @@ const ownershipCheckMs = 1_000
 
 /** Watches whoever serves, or serves, until that is over; returns what went wrong. */
 async function takeTurn(post: Post): Promise<FaustError | null> {
-  const answer = await connectTo(post.directory)
-  if (answer === 'busy') return unanswered(post.directory, 'whoever serves it takes no more connections')
+  const { directory } = post
+  const answer = await connectTo(directory)
+  if (answer === 'busy') return unanswered(directory, 'whoever serves it takes no more connections')
   if (answer !== 'nobody') return standBy(answer, post)
   post.report({ type: 'opening' })
-  await prepareDirectory(post.directory)
-  const broker = await post.open()
-  if (broker === null) return unanswered(post.directory, 'another process has it open but does not answer')
-  return own(broker, post)
+  await prepareDirectory(directory)
+  const socket = await LocalSocket.claim(directory)
+  if (socket === null) return unanswered(directory, 'another thread of this process is opening it')
+  try {
+    return (await isAnswered(directory)) ? null : await open(socket, post)
+  } finally {
+    await socket.close()
+  }
 }
 
 function unanswered(directory: string, reason: string): TransportError {
@@ -91,27 +97,23 @@ async function standBy(socket: Socket, { directory, log, report, signal }: Post)
   return null
 }
 
-async function own(broker: OpenBroker, post: Post): Promise<FaustError | null> {
-  let socket: LocalSocket | null = null
+/** Opens the files, which are closed again before the socket is. */
+async function open(socket: LocalSocket, post: Post): Promise<FaustError | null> {
+  const broker = await post.open()
+  if (broker === null) return unanswered(post.directory, 'another process has it open but does not answer')
   try {
-    if (await isAnswered(post.directory)) return null
-    socket = await LocalSocket.open(post.directory, client => broker.accept(client))
-    post.report({ type: 'serving' })
-    post.log.info({ epoch: broker.epoch }, `This process now serves the embedded broker in ${post.directory}.`)
-    return await untilOver(broker, socket, post)
+    return (await isAnswered(post.directory)) ? null : await serve(broker, socket, post)
   } finally {
-    await handOver(broker, socket)
+    socket.hold()
+    await broker.close()
   }
 }
 
-/** The socket answers until the files are closed: before, nobody may open them. */
-async function handOver(broker: OpenBroker, socket: LocalSocket | null): Promise<void> {
-  socket?.hold()
-  try {
-    await broker.close()
-  } finally {
-    await socket?.close()
-  }
+async function serve(broker: OpenBroker, socket: LocalSocket, post: Post): Promise<FaustError | null> {
+  await socket.appear(client => broker.accept(client))
+  post.report({ type: 'serving' })
+  post.log.info({ epoch: broker.epoch }, `This process now serves the embedded broker in ${post.directory}.`)
+  return await untilOver(broker, socket, post)
 }
 
 async function isAnswered(directory: string): Promise<boolean> {

@@ -98,9 +98,12 @@ test('a thread that dies is reported and started again', async () => {
 })
 
 describe('a client of another process', () => {
-  let other: LocalSocket
-  beforeEach(async () => void (other = await LocalSocket.open(directory, () => undefined)))
-  afterEach(() => other.close())
+  let other: LocalSocket | null
+  beforeEach(async () => {
+    other = await LocalSocket.claim(directory)
+    await other?.appear(() => undefined)
+  })
+  afterEach(() => other?.close())
 
   test('stands by after two seconds, which keep no process alive', async () => {
     const clock = virtualClock()

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ let directory: string
 beforeEach(() => void (directory = mkdtempSync(join(tmpdir(), 'faust-test-'))))
 afterEach(() => rmSync(directory, { recursive: true }))
 
+const claimName = `opening.${process.pid}`
 const file = (): string => join(directory, 'broker.sock')
 
 test('whoever connects arrives; afterwards nothing is left', async () => {
@@ -32,7 +33,7 @@ describe('nobody answers', () => {
   })
 
   test('on what somebody killed has left; it is replaced', async () => {
-    await leaveStaleSocket()
+    await leaveStaleSocket('broker.sock')
     await expectReplaced()
   })
 
@@ -60,14 +61,43 @@ test('a socket that was removed, or replaced by another one, is not its own any 
   expect(await second.socket.isOwn()).toBe(true)
 })
 
-test('one that ends leaves the one that begins alone', async () => {
-  for (let time = 0; time < 20; time++) {
-    const first = await serve(directory)
-    rmSync(file())
-    const [second] = await Promise.all([serve(directory), first.socket.close()])
-    ;(await connected(directory)).destroy()
-    await second.socket.close()
-  }
+describe('a claim', () => {
+  test('is nothing to connect to, and leaves nothing when it is given up', async () => {
+    const socket = await claimed(directory)
+    expect(await connectTo(directory)).toBe('nobody')
+    expect([await socket.isOwn(), readdirSync(directory)]).toEqual([
+      false,
+      [expect.stringMatching(/^broker\.sock\.\w+$/), claimName],
+    ])
+    await socket.close()
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  test('is had by one at a time in a process, until it is served or given up', async () => {
+    const all = await Promise.all(Array.from({ length: 10 }, () => LocalSocket.claim(directory)))
+    const [first, ...more] = all.filter(each => each !== null)
+    expect(more).toEqual([])
+    await first?.appear(() => undefined)
+    const next = await claimed(directory)
+    // Its name is not touched by the one that ends.
+    await first?.close()
+    expect(await LocalSocket.claim(directory)).toBeNull()
+    await next.close()
+  })
+
+  test('of a process that has died over it is taken', async () => {
+    await leaveStaleSocket(claimName)
+    await (await claimed(directory)).close()
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  test('that was left is removed by whoever serves', async () => {
+    await leaveStaleSocket('opening.1')
+    symlinkSync('broker.sock.gone', join(directory, 'opening.2'))
+    await leaveStaleSocket('broker.sock.12345678')
+    await using _served = await serve(directory)
+    expect(readdirSync(directory)).toEqual(['broker.sock'])
+  })
 })
 
 test('whoever connects while it is on hold waits until it is closed', async () => {
@@ -111,8 +141,15 @@ describe('a directory whose path is too long for a socket', () => {
 })
 
 async function serve(where: string): Promise<AsyncDisposable & { socket: LocalSocket }> {
-  const socket = await LocalSocket.open(where, client => client.write('hello'))
+  const socket = await claimed(where)
+  await socket.appear(client => client.write('hello'))
   return { socket, [Symbol.asyncDispose]: () => socket.close() }
+}
+
+async function claimed(where: string): Promise<LocalSocket> {
+  const socket = await LocalSocket.claim(where)
+  if (socket === null) throw new Error('another claim is in')
+  return socket
 }
 
 async function connected(where: string): Promise<net.Socket> {
@@ -121,10 +158,10 @@ async function connected(where: string): Promise<net.Socket> {
   return answer
 }
 
-async function leaveStaleSocket(): Promise<void> {
+async function leaveStaleSocket(name: string): Promise<void> {
   const server = net.createServer().listen(`${file()}.other`)
   await once(server, 'listening')
-  renameSync(`${file()}.other`, file())
+  renameSync(`${file()}.other`, join(directory, name))
   server.close()
   await once(server, 'close')
 }

@@ -103,6 +103,19 @@ test('it is due when half of what is closed has come since the last time', async
   expect(newTrial({ retention: { compacted: false } }).log.isCompactionDue()).toBe(false)
 })
 
+test('it is not due for what an open transaction holds back', async () => {
+  const trial = newTrial()
+  write(trial, 'a=1 a=2')
+  write(trial, 'a=3', 7)
+  await trial.compact()
+  trial.commit()
+  expect(await contents(trial, 'read-uncommitted')).toEqual(['1:a=2', '2:a=3'])
+  expect(trial.log.isCompactionDue()).toBe(false)
+  trial.log.mark(7, true)
+  trial.commit()
+  expect(trial.log.isCompactionDue()).toBe(true)
+})
+
 test('segments that have become small become one', async () => {
   const trial = newTrial({ segmentBytes: 1000 })
   for (let round = 0; round < 60; round++) write(trial, 'a=1 b=1 c=1 d=1')

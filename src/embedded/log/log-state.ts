@@ -81,7 +81,6 @@ export class LogState {
   cut(record: LogRecord): void {
     if (this.transactions.cutAt(record.end)) this.#haveTransactionsChanged = true
     this.#end = record.end
-    this.#compaction = { clean: record.clean, tombstones: record.tombstones }
     this.#committed = this.#with(record)
     this.#hasChanged = true
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { messagesOf } from '../../testing/contract/messages.js'
 import { silentLogger } from '../../lib/log.js'
-import { systemClock } from '../../lib/clock.js'
+import { nextTurn, systemClock } from '../../lib/clock.js'
 import { seededRandom } from '../../lib/random.js'
 import { LogTrial } from './log-trial.js'
 import { PartitionLog } from './partition-log.js'
@@ -174,6 +174,8 @@ test('segments go when their latest message is too old, the one being written wh
   trial.commit()
   expect(await values(trial)).toEqual(['f'])
   expect(await trial.filesOnce(1)).toEqual(['00000000000000000005.log'])
+  for (let turn = 0; turn < 1000 && trial.shelf.files.count > 1; turn++) await nextTurn(systemClock)
+  expect(trial.shelf.files.count).toBe(1)
 })
 
 test('segments go when there are more bytes than are kept, and are small where that is little', async () => {

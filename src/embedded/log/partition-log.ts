@@ -179,7 +179,7 @@ export class PartitionLog {
     for (const { file } of this.#row?.all ?? []) this.#shelf.files.forget(file)
     this.#wake()
     await this.#compacting?.catch(() => undefined)
-    await rm(this.#options.folder, { recursive: true, force: true })
+    await rm(this.#options.folder, { recursive: true, force: true, maxRetries: 5 })
   }
 
   #open(): SegmentRow {

@@ -86,9 +86,10 @@ export class RecentBlocks {
   /** Drops the blocks below `offset`. */
   forgetBelow(offset: number): void {
     if (offset <= this.#start) return
-    this.#memory.remove(({ row, base }) => row === this && base < offset)
-    this.#blocks?.remove(({ base }) => base < offset)
     this.#start = offset
+    if (this.#blocks === null) return
+    this.#memory.remove(({ row, base }) => row === this && base < offset)
+    this.#blocks.remove(({ base }) => base < offset)
     this.#shrink()
   }
 

@@ -105,6 +105,23 @@ test('a segment that was closed but had not reached the disk takes all later one
   expect(trial.warnings).toMatchObject([{}, { lost: 5, from: 0, why: 'the file is missing' }])
 })
 
+test('blocks of any size are looked at, and offsets that were dropped do not come back', async () => {
+  const trial = newTrial()
+  const large = 'x'.repeat(700_000)
+  append(trial, large, 'a', large, large, 'b')
+  trial.commit()
+  trial.crash({ isSuspect: true })
+  expect(await values(trial)).toEqual([large, 'a', large, large, 'b'])
+  trial.log.trim(3)
+  trial.commit()
+  truncateSync(path(trial), 1_000_000)
+  trial.crash({ isSuspect: true })
+  expect([trial.log.startOffset(), trial.log.endOffset('read-committed')]).toEqual([3, 3])
+  append(trial, 'c')
+  trial.commit()
+  expect(await values(trial, 3)).toEqual(['c'])
+})
+
 test('what is known to be on the disk is not looked at again', async () => {
   const trial = newTrial({ segmentBytes: 200 })
   append(trial, 'a', 'b', 'c')

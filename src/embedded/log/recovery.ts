@@ -169,12 +169,7 @@ function cut(log: StoredLog, { segments, tear }: { segments: readonly Segment[];
   logger.warn(facts, 'messages lost: the end of the log had not reached the disk')
   const { bytes: position, lastBlock } = tear
   const unsynced = record.unsynced.filter(([base]) => base < active.base)
-  const clean = Math.min(record.clean, end)
-  const tombstones = record.tombstones && ([Math.min(record.tombstones[0], end), record.tombstones[1]] as const)
-  return {
-    segments,
-    record: { start: record.start, end, segment: active.base, position, lastBlock, unsynced, clean, tombstones },
-  }
+  return { segments, record: { ...record, end, segment: active.base, position, lastBlock, unsynced } }
 }
 
 function linkEnds(segments: readonly Segment[], end: number): void {

@@ -29,6 +29,7 @@ export function isKnownOlder({ unseen, times }: Segment, timeMs: number): boolea
 
 /** The first offset of the segment, from `from` on and below `limit`, whose timestamp is at or after `timestamp`; `null` for none. */
 export async function findTime(segment: Segment, sought: SoughtTime, files: OpenFiles): Promise<number | null> {
+  if (segment.unseen === 0 && segment.times.latestTimestamp < sought.timestamp) return null
   const reader = new SegmentReader(segment, files)
   try {
     await learnTimes(segment, reader)

@@ -87,7 +87,10 @@ export interface Requests {
     gets: { generation: number; isLeader: boolean; members: readonly WireMember[] | null }
   }
   /** Answered when the leader has assigned; `null` means that everybody has to join again. */
-  sync: { asks: { groupId: string; stamp: MemberStamp; assignments: readonly (readonly [string, Base64])[] | null }; gets: Base64 | null }
+  sync: {
+    asks: { groupId: string; stamp: MemberStamp; assignments: readonly (readonly [string, Base64])[] | null }
+    gets: Base64 | null
+  }
   /** `true`: join again. A member that has been replaced by its instance id is told so by `replaced`. */
   heartbeat: { asks: { groupId: string; stamp: MemberStamp }; gets: boolean }
   leave: { asks: { groupId: string; memberId: string }; gets: null }

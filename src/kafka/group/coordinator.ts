@@ -54,11 +54,11 @@ export class Coordinator {
     return this.#options.cluster.atCoordinator(this.#of, syncGroup, { what, args, ...this.#patience(signal) })
   }
 
-  beat(args: MemberIdentity, signal: AbortSignal): Promise<CodeAnswer> {
+  beat(args: MemberIdentity): Promise<CodeAnswer> {
     const { cluster, sessionTimeoutMs } = this.#options
     const what = `Cannot stay in the group "${args.groupId}"`
     const patience = { timeoutMs: sessionTimeoutMs, requestTimeoutMs: sessionTimeoutMs / 2 }
-    return cluster.atCoordinator(this.#of, heartbeat, { what, args, purpose: this.#purpose, signal, ...patience })
+    return cluster.atCoordinator(this.#of, heartbeat, { what, args, purpose: this.#purpose, ...patience })
   }
 
   commit(identity: MemberIdentity, partitions: readonly PartitionOffset[]): Promise<PartsAnswer> {

@@ -162,7 +162,7 @@ export class KafkaGroup implements Group {
     const sentMs = clock.elapsed()
     const { signal } = this.#membership
     try {
-      const { errorCode } = await this.#coordinator.beat(identity, signal)
+      const { errorCode } = await this.#coordinator.beat(identity)
       if (signal.aborted) return
       const isRebalance = errorCode === errorCodes.REBALANCE_IN_PROGRESS
       if (errorCode !== 0 && !isRebalance) throw groupError(errorCode, `Cannot stay in the group "${identity.groupId}"`)

@@ -40,6 +40,7 @@ export class Heartbeats {
     this.#next?.cancel()
     this.#lease?.cancel()
     this.#next = null
+    this.#isBeating = false
   }
 
   #schedule(): void {

@@ -70,7 +70,7 @@ export class PartitionQueue {
       this.#nextSequence = 0
     }
     batch.close({ ...identity, baseSequence: this.#nextSequence, isTransactional, compression: 'none' })
-    this.#nextSequence = (this.#nextSequence + batch.count) % sequences
+    this.#nextSequence = sequenceAfter(this.#nextSequence, batch.count)
     if (batch === this.#open) this.#open = null
   }
 
@@ -78,10 +78,12 @@ export class PartitionQueue {
   unnumber(): void {
     const batch = this.first
     if (batch === undefined || batch.bytes === null) return
-    this.#nextSequence = (this.#nextSequence - batch.count + sequences) % sequences
+    this.#nextSequence = sequenceAfter(this.#nextSequence, -batch.count)
     batch.bytes = null
   }
 }
 
-/** After the highest number comes 0. */
-const sequences = 2 ** 31
+/** The number `count` messages further; after 2^31 - 1 comes 0. */
+export function sequenceAfter(sequence: number, count: number): number {
+  return (sequence + count + 2 ** 31) % 2 ** 31
+}

@@ -66,7 +66,7 @@ export class TopicLimits {
 const setting = 'max.message.bytes'
 
 /** Batches of several messages are not larger than that: others wait for their acknowledgement. */
-const mostUsualBytes = 512 * 1024
+const mostUsualBytes = 256 * 1024
 
 const unknownLimit: TopicLimit = { maxBytes: defaultMaxBytes, usualBytes: 16 * 1024 }
 

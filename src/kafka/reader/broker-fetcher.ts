@@ -16,20 +16,20 @@ export interface BrokerFetcherOptions {
 
 /**
  * Fetches from one broker for all partitions that it leads and that want more. One request waits there for messages to come;
- * who wants more meanwhile does not wait for its end but goes with a second one, which comes back soon.
+ * who begins to want meanwhile does not wait for its end but goes with a second one, which comes back soon. The next long one
+ * waits for that, so that in the end all go together again.
  */
 export class BrokerFetcher {
   readonly #options: BrokerFetcherOptions
-  readonly #lanes: readonly Lane[]
+  readonly #long: Lane
+  readonly #short: Lane
   /** In the order in which they began to want: who got nothing from a full answer is first in the next request. */
   #wanting: PartitionFeed[] = []
 
   constructor(options: BrokerFetcherOptions) {
     this.#options = options
-    this.#lanes = [
-      { purpose: options.purpose, waitMs: longWaitMs, isFree: true },
-      { purpose: `${options.purpose}:soon`, waitMs: shortWaitMs, isFree: true },
-    ]
+    this.#long = { purpose: options.purpose, waitMs: longWaitMs, isFree: true }
+    this.#short = { purpose: `${options.purpose}:soon`, waitMs: shortWaitMs, isFree: true }
   }
 
   /** With the next `advance`. */
@@ -40,9 +40,8 @@ export class BrokerFetcher {
 
   /** Sends what may be sent. */
   advance(): void {
-    if (this.#wanting.length === 0) return
-    const lane = this.#lanes.find(({ isFree }) => isFree)
-    if (lane === undefined) return
+    if (this.#wanting.length === 0 || !this.#short.isFree) return
+    const lane = this.#long.isFree ? this.#long : this.#short
     const feeds = this.#wanting.filter(({ state }) => state === 'asking')
     this.#wanting = []
     if (feeds.length > 0) void this.#fetch(lane, feeds)
@@ -50,7 +49,7 @@ export class BrokerFetcher {
 
   close(): void {
     this.#wanting = []
-    for (const { purpose } of this.#lanes) this.#options.cluster.release(purpose)
+    for (const { purpose } of [this.#long, this.#short]) this.#options.cluster.release(purpose)
   }
 
   async #fetch(lane: Lane, feeds: readonly PartitionFeed[]): Promise<void> {

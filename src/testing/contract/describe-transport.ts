@@ -6,6 +6,7 @@ import { groupRounds } from './group-rounds.js'
 import type { TransportHarness } from './harness.js'
 import { reading } from './reading.js'
 import { type ContractTest, Scene } from './scene.js'
+import { staticMembers } from './static-members.js'
 import { transactions } from './transactions.js'
 import { writing } from './writing.js'
 
@@ -45,6 +46,7 @@ const tests: readonly ContractTest[] = [
   ...writing,
   ...reading,
   ...groupRounds,
+  ...staticMembers,
   ...groupOffsets,
   ...transactions,
   ...administration,

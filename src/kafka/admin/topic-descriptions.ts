@@ -1,0 +1,52 @@
+import type { TopicDescription } from '../../transport/transport.js'
+import type { Cluster } from '../cluster.js'
+import { errorCodes, errorFor } from '../error-codes.js'
+import { metadata, type TopicMetadata } from '../wire/cluster-apis.js'
+import { describeConfigs, type TopicConfigs } from '../wire/configs.js'
+
+/** Of all topics but the brokers' own, or of those named that exist; sorted by name. */
+export async function describeTopics(cluster: Cluster, names: readonly string[] | null): Promise<TopicDescription[]> {
+  if (names?.length === 0) return []
+  const found = (await listTopics(cluster, names)).filter(topic => names !== null || !topic.isInternal)
+  if (found.length === 0) return []
+  const topics = found.map(topic => topic.name)
+  const asking = { what: 'Cannot describe topics' }
+  const answer = await cluster.atAny(describeConfigs, { topics, names: configNames }, asking)
+  const configs = new Map(answer.topics.map(topic => [topic.topic, topic]))
+  return found.flatMap(topic => describe(topic, configs.get(topic.name)))
+}
+
+/** Those that exist, sorted by name. */
+export async function listTopics(cluster: Cluster, names: readonly string[] | null): Promise<FoundTopic[]> {
+  const topics = names?.map(name => ({ name })) ?? null
+  const answer = await cluster.atAny(metadata, { topics }, { what: 'Cannot list topics' })
+  const found = answer.topics.flatMap(topic => (topic.errorCode === 0 && topic.name !== null ? { ...topic, name: topic.name } : []))
+  return found.sort((left, right) => (left.name < right.name ? -1 : 1))
+}
+
+export interface FoundTopic extends TopicMetadata {
+  readonly name: string
+}
+
+const configNames = ['cleanup.policy', 'retention.ms', 'retention.bytes']
+
+/** Nothing where it has been deleted between the two questions. */
+function describe({ name, id, partitions }: FoundTopic, answer: TopicConfigs | undefined): TopicDescription[] {
+  const errorCode = answer?.errorCode ?? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+  if (errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION) return []
+  if (errorCode !== 0) throw errorFor(errorCode, `Cannot describe the topic "${name}"`, answer?.errorMessage)
+  const configs = new Map(answer?.configs.map(config => [config.name, config.value]))
+  const policies = configs.get('cleanup.policy')?.split(',') ?? []
+  const number = (config: string): number => (policies.includes('delete') ? Number(configs.get(config) ?? -1) : -1)
+  return [
+    {
+      name,
+      id,
+      partitions: partitions.length,
+      replicas: partitions[0]?.replicas.length ?? 0,
+      retentionMs: number('retention.ms'),
+      retentionBytes: number('retention.bytes'),
+      compacted: policies.includes('compact'),
+    },
+  ]
+}
