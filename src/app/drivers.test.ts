@@ -48,7 +48,9 @@ test.for(['kafka:', 'kafka://', 'kafka://host:0', 'kafka+ssl://host:9092?nonsens
 )
 
 test.for(['rabbit://localhost', 'localhost:9092', 'kafka', '', 'MEMORY:', ':memory:'])('%j names no broker', url => {
-  expect(refusal(url).message).toMatch(/names no broker; expected "embedded:<directory>", "memory:", "kafka:\/\/<host>:<port>" or a transport value/)
+  expect(refusal(url).message).toMatch(
+    /names no broker; expected "embedded:<directory>", "memory:", "kafka:\/\/<host>:<port>" or a transport value/,
+  )
 })
 
 describe('a password is never shown', () => {
@@ -62,16 +64,14 @@ describe('a password is never shown', () => {
     expect(refusal(url).message).not.toContain('hunter2')
   })
 
-  test.for([
-    'rabbit://user:hunter2@host',
-    'user:hunter2@host:9092',
-    'embedded://user:hunter2@dir',
-    'embedded:dir?hunter2',
-  ])('%j', url => {
-    const { message } = refusal(url)
-    expect(message).not.toContain('hunter2')
-    expect(message).toMatch(/\*\*\*/)
-  })
+  test.for(['rabbit://user:hunter2@host', 'user:hunter2@host:9092', 'embedded://user:hunter2@dir', 'embedded:dir?hunter2'])(
+    '%j',
+    url => {
+      const { message } = refusal(url)
+      expect(message).not.toContain('hunter2')
+      expect(message).toMatch(/\*\*\*/)
+    },
+  )
 })
 
 function refusal(url: string): OptionError {

@@ -160,7 +160,9 @@ export class Cluster {
       let answer: Answer
       try {
         const connection = this.#connections.to(broker, options.purpose ?? 'control')
-        answer = await connection.send(api, args, Math.min(leftMs, options.requestTimeoutMs ?? patienceMs))
+        const sent = connection.send(api, args, Math.min(leftMs, options.requestTimeoutMs ?? patienceMs))
+        if (options.onUnanswered) sent.catch(options.onUnanswered)
+        answer = await sent
         refuse(api.codes(answer), ['find-coordinator'], options)
       } catch (error) {
         this.#coordinators.forget(of)

@@ -17,7 +17,9 @@ function loadedBy(file: string, loaded: Set<string> = new Set()): Set<string> {
   if (loaded.has(file)) return loaded
   loaded.add(file)
   if (!file.startsWith(source)) return loaded
-  for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(/^(?:im|ex)port (?!type\b)(?:[^'";]*? from )?'([^']+)'/gm)) {
+  for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
+    /^(?:im|ex)port (?!type\b)(?:[^'";]*? from )?'([^']+)'/gm,
+  )) {
     loadedBy(specifier.startsWith('.') ? join(dirname(file), specifier.replace(/\.js$/, '.ts')) : specifier, loaded)
   }
   return loaded

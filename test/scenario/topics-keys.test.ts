@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { App, json, msgpack, raw, text, unchecked } from 'faust-ts'
 import { testWorker } from 'faust-ts/testing'
 import { z } from 'zod'
+import { seededRandom } from '../../src/lib/random.js'
 import { stored } from '../fixtures/broker-view.js'
 
 const count = z.number()
@@ -64,6 +65,23 @@ test('a key’s partition is the one that the Java client chooses, and keyless m
     offset: expect.any(Number),
   })
   await worker.advance(0)
+})
+
+test.for([false, true])('programs that send but one message do not all fill partition 0 (as a worker: %o)', async isWorker => {
+  const random = seededRandom(1)
+  const seen = new Set<number>()
+  for (let program = 0; program < 20; program++) {
+    const app = new App('brief', { partitions: 4, broker: `memory:brief-${program}` })
+    using _world = app.override({ random })
+    const numbers = app.topic('numbers', { value: count })
+    const running = isWorker ? await app.start() : null
+    const first = await numbers.send(1)
+    expect((await numbers.send(2)).partition).toBe((first.partition + 1) % 4)
+    seen.add(first.partition)
+    await running?.stop()
+    await app[Symbol.asyncDispose]()
+  }
+  expect(seen).toEqual(new Set([0, 1, 2, 3]))
 })
 
 test('headers arrive as bytes under their names; a message without any has none', async () => {

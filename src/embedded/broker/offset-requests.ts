@@ -26,7 +26,7 @@ export const offsetRequests: HandlersOf<'endOffsets' | 'startOffsets' | 'offsets
   deleteRecords({ before }, question, { state }) {
     const found = find(state, before, 'delete messages of')
     found.forEach((partition, index) => checkDeletion(partition, (before[index] as PartitionOffset).offset))
-    found.forEach((partition, index) => partition.change(log => log.trim((before[index] as PartitionOffset).offset)))
+    found.forEach((partition, index) => partition.trim((before[index] as PartitionOffset).offset))
     question.resolve(null)
   },
 }

@@ -5,7 +5,10 @@ import type { Committer, Staged } from './committer.js'
 import { keyOf } from './keys.js'
 import type { Metadata } from './metadata.js'
 
-/** A partition of a topic: its log, and where that is kept in the metadata. */
+/**
+ * A partition of a topic: its log, and where that is kept in the metadata. Files go only after the disk knows that they are not
+ * part of the log any more: a record from before would name what is gone.
+ */
 export class Partition implements Staged {
   readonly at: TopicPartition
   readonly topicId: string
@@ -38,7 +41,12 @@ export class Partition implements Staged {
   /** Drops what has outlived its retention. Throws `TransportError`. */
   async expire(nowMs: number): Promise<void> {
     if (this.#isKept || this.isDeleted) return
-    if (await this.log.expire(nowMs)) this.#committer.touch(this)
+    if (await this.log.expire(nowMs)) this.#committer.durably(() => this.#committer.touch(this))
+  }
+
+  /** Drops what is below the offset. */
+  trim(offset: number): void {
+    this.#committer.durably(() => this.change(log => log.trim(offset)))
   }
 
   /** Compacts the segments that are closed, if there is enough to do. Throws `TransportError`. */

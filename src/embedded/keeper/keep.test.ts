@@ -17,7 +17,7 @@ import type { Report } from './report.js'
 let directory: string
 let files: Files
 let watches: Watch[]
-/** Of all reports. */
+/** Of all reports, and of attempts to open the files. */
 const heard = new EventEmitter().setMaxListeners(100)
 
 beforeEach(() => {
@@ -97,7 +97,7 @@ describe('an owner whose socket', () => {
     const clock = virtualClock()
     const [owner] = await watching(1, { clock })
     rmSync(socketFile())
-    const usurper = await stranger()
+    const usurper = stranger()
     await clock.advance(1_000)
     await owner?.until('standing by')
     expect(files.open).toBe(0)
@@ -105,17 +105,28 @@ describe('an owner whose socket', () => {
   })
 })
 
-test('whoever has opened the files looks once more whether somebody answers', async () => {
-  const opening = new Deferred<void>()
-  files.opening = opening.promise
-  const one = watch()
-  await one.until('opening')
-  const other = await stranger()
-  opening.resolve()
-  await one.until('standing by')
-  expect(files.open).toBe(0)
-  expect(one.reports).not.toContainEqual({ type: 'serving' })
-  await Promise.all([one.stop(), other[Symbol.asyncDispose]()])
+describe('somebody who begins to answer meanwhile', () => {
+  test('keeps the files from being opened', async () => {
+    let other: net.Server | undefined
+    heard.once('report', () => (other = stranger()))
+    const one = watch()
+    await one.until('standing by')
+    expect(files.attempts).toBe(0)
+    await Promise.all([one.stop(), other?.[Symbol.asyncDispose]()])
+  })
+
+  test('is noticed when they are open, and they are closed again', async () => {
+    const opening = new Deferred<void>()
+    files.opening = opening.promise
+    const one = watch()
+    await once(heard, 'open')
+    const other = stranger()
+    opening.resolve()
+    await one.until('standing by')
+    expect(files).toMatchObject({ open: 0, attempts: 1 })
+    expect(one.reports).not.toContainEqual({ type: 'serving' })
+    await Promise.all([one.stop(), other[Symbol.asyncDispose]()])
+  })
 })
 
 describe('what may go away by itself is tried again:', () => {
@@ -211,12 +222,9 @@ function socketFile(): string {
   return join(directory, 'broker.sock')
 }
 
-/** Somebody else who answers. */
-async function stranger(): Promise<net.Server> {
-  const server = net.createServer(socket => socket.on('error', () => undefined).resume())
-  server.listen(socketFile())
-  await once(server, 'listening')
-  return server
+/** Somebody else who answers, from this very moment. */
+function stranger(): net.Server {
+  return net.createServer(socket => socket.on('error', () => undefined).resume()).listen(socketFile())
 }
 
 /** As many as wanted, each knowing who serves. */
@@ -304,6 +312,7 @@ class Files {
 
   async tryOpen(): Promise<OpenFiles | null> {
     this.attempts++
+    heard.emit('open')
     if (this.error !== null) throw this.error
     if (this.isLocked) return null
     this.isLocked = true

@@ -20,7 +20,10 @@ export async function partitionOffsets(
 ): Promise<PartitionOffset[]> {
   const parts = partitions.map(({ topic, partition }) => ({ topic, partition, timestamp }))
   await requirePartitions(link, parts, what)
-  const args = (own: typeof parts): { isReadCommitted: boolean; partitions: typeof parts } => ({ isReadCommitted, partitions: own })
+  const args = (own: typeof parts): { isReadCommitted: boolean; partitions: typeof parts } => ({
+    isReadCommitted,
+    partitions: own,
+  })
   const answers = await link.cluster.atLeaders(listOffsets, parts, { what, args: own => args([...own]) })
   const failed = answers.find(part => part.errorCode !== 0)
   if (failed) throw errorFor(failed.errorCode, `${what}, "${failed.topic}"[${failed.partition}]`)

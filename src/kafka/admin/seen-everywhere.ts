@@ -31,7 +31,8 @@ export async function seenEverywhere(
   for (;;) {
     const seen = await Promise.all(Array.from(cluster.brokers.keys(), sees))
     if (!seen.includes(false)) return
-    if (clock.elapsed() > endMs) throw new TransportError(`${what}: it is done, but not all brokers know of it. Look whether they keep up.`)
+    if (clock.elapsed() > endMs)
+      throw new TransportError(`${what}: it is done, but not all brokers know of it. Look whether they keep up.`)
     await sleep(clock, pauseMs, { kind: 'work' })
   }
 }

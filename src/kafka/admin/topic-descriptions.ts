@@ -20,7 +20,9 @@ export async function describeTopics(cluster: Cluster, names: readonly string[] 
 export async function listTopics(cluster: Cluster, names: readonly string[] | null): Promise<FoundTopic[]> {
   const topics = names?.map(name => ({ name })) ?? null
   const answer = await cluster.atAny(metadata, { topics }, { what: 'Cannot list topics' })
-  const found = answer.topics.flatMap(topic => (topic.errorCode === 0 && topic.name !== null ? { ...topic, name: topic.name } : []))
+  const found = answer.topics.flatMap(topic =>
+    topic.errorCode === 0 && topic.name !== null ? { ...topic, name: topic.name } : [],
+  )
   return found.sort((left, right) => (left.name < right.name ? -1 : 1))
 }
 

@@ -46,7 +46,8 @@ export class KafkaGroup implements Group {
   async join(round: JoinRound): Promise<Membership> {
     const { groupId } = this.#options
     if (this.#refusal !== null) throw this.#refusal
-    if (this.#joining !== null) throw new TransportError(`Cannot join the group "${groupId}": it is joining already. Wait for that.`)
+    if (this.#joining !== null)
+      throw new TransportError(`Cannot join the group "${groupId}": it is joining already. Wait for that.`)
     const joining = (this.#joining = new AbortController())
     const { signal } = joining
     try {

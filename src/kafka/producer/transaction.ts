@@ -111,9 +111,15 @@ export class Transaction implements Author {
     if (fatal.has(errorCode)) throw this.#fatal(errorFor(errorCode, what))
     if (errorCode === errorCodes.INVALID_TXN_STATE) this.#missed(isCommitted)
     else if (errorCode !== 0) throw errorFor(errorCode, what)
-    else if (next !== null) this.identity = next
+    else if (next !== null) this.#continueAs(next)
     this.#isOngoing = false
     this.#joined.clear()
+  }
+
+  /** What was sent under an earlier epoch cannot come into the next transaction. */
+  #continueAs(identity: ProducerIdentity): void {
+    this.identity = identity
+    this.#requests.isDoubtful = false
   }
 
   /** The coordinator has no such transaction, which is as good as aborted; what it has instead is not known. */
@@ -133,8 +139,7 @@ export class Transaction implements Author {
 
   async #renew(): Promise<void> {
     try {
-      this.identity = await this.#requests.identify(this.identity)
-      this.#requests.isDoubtful = false
+      this.#continueAs(await this.#requests.identify(this.identity))
     } catch (error) {
       throw error instanceof FencedError ? this.#fatal(error) : error
     }
