@@ -47,7 +47,7 @@ export class KafkaConnection implements Connection {
   async #close(): Promise<void> {
     this.#refusal = this.#closed('go on')
     this.admin.close()
-    await Promise.all(Array.from(this.#parts, part => part.close(this.#closed('go on'))))
+    await Promise.all(Array.from(this.#parts, async part => await part.close(this.#closed('go on'))))
     this.#link.cluster.close()
   }
 

@@ -12,6 +12,11 @@ import { earliest, listOffsets } from './wire/offsets.js'
 import { produce, type ProduceArgs, type ProducedPart } from './wire/produce.js'
 import { initProducerId } from './wire/transaction.js'
 
+/** Time as a test wants it. */
+export interface SteppedClock extends Clock {
+  advance(ms: number): Promise<void>
+}
+
 /** One partition: whole record batches, in order. */
 export class FakeLog {
   start = 0

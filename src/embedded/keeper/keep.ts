@@ -133,10 +133,7 @@ async function untilOver(
     const end = await Promise.race([aborted(signal), broker.failed, untilLost(socket, clock, over.signal)])
     if (end === 'stopped') return null
     if (end === 'lost') {
-      log.warn(
-        {},
-        `Somebody removed or replaced the socket of the embedded broker in ${directory}: this process stops serving it.`,
-      )
+      log.warn({}, `The socket of the embedded broker in ${directory} was removed or replaced: this process stops serving it.`)
       return null
     }
     log.error({ error: end }, `The embedded broker in ${directory} failed: whoever takes over goes on from what is on disk.`)

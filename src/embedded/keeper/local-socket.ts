@@ -50,6 +50,8 @@ export class LocalSocket {
       socket.on('error', () => socket.destroy()).once('close', () => this.#sockets.delete(socket))
       this.#accept?.(socket)
     })
+    // A connection that cannot be taken, for want of file descriptors, is tried again by its client.
+    this.#server.on('error', () => undefined)
   }
 
   /** Takes the place of a socket that nobody answers on: all at once. Throws `TransportError`. */

@@ -1,4 +1,4 @@
-import { ClosedError, CommitError, FencedError, TransportError, type FaustError } from '../../errors.js'
+import { CommitError, FencedError, TransportError, type ClosedError, type FaustError } from '../../errors.js'
 import { formatMs } from '../../lib/duration.js'
 import { thrown } from '../../lib/thrown.js'
 import type { Group, GroupOptions, JoinRound, Membership, PartitionOffset, TopicPartition } from '../../transport/transport.js'

@@ -1,10 +1,10 @@
 // What tests of the producer act on: a fake cluster with partitions, and a producer for it, in virtual time.
+import { silentLogger } from '../../lib/log.js'
 import { seededRandom, type Random } from '../../lib/random.js'
-import { virtualClock, type VirtualClock } from '../../testing/virtual-clock.js'
 import type { OutgoingBatch, ProducerOptions, TopicPartition } from '../../transport/transport.js'
 import { Cluster } from '../cluster.js'
 import { noCompression } from '../fake-batch.js'
-import { FakeLogs } from '../fake-logs.js'
+import { FakeLogs, type SteppedClock } from '../fake-logs.js'
 import { FakeCluster } from '../fake-wire.js'
 import type { Link } from '../link.js'
 import { produce, type ProduceArgs } from '../wire/produce.js'
@@ -12,21 +12,17 @@ import { KafkaProducer } from './producer.js'
 
 /** Two brokers, and "orders" with three partitions, of which broker 2 leads the second. */
 export class ProducerStage {
-  readonly clock: VirtualClock = virtualClock()
-  readonly fake = new FakeCluster([1, 2])
-  readonly logs: FakeLogs = new FakeLogs(this.fake, this.clock)
-  readonly logged: string[] = []
-  readonly random: Random
+  readonly clock: SteppedClock
+  readonly fake: FakeCluster = new FakeCluster([1, 2])
+  readonly logs: FakeLogs
   #link!: Link
   #producers: KafkaProducer[] = []
 
-  static async open(random: Random = seededRandom(3)): Promise<ProducerStage> {
-    const stage = new ProducerStage(random)
-    const { clock, fake, logged } = stage
+  static async open(clock: SteppedClock, random: Random = seededRandom(3)): Promise<ProducerStage> {
+    const stage = new ProducerStage(clock)
+    const { fake } = stage
     fake.setTopic('orders', [1, 2, 1])
-    const say = (_: object, message: string): void => void logged.push(message)
-    const log = { debug: () => undefined, info: say, warn: say, error: say, child: () => log }
-    const context = { clientId: 'test', clock, random, log }
+    const context = { clientId: 'test', clock, random, log: silentLogger }
     const options = { endpoints: [{ host: 'b1', port: 9092 }], place: 'kafka://b1', security: { tls: null, sasl: null } }
     const cluster = await Cluster.open({ ...options, context, openWire: fake.open })
     stage.#link = { context, cluster, compression: noCompression }
@@ -34,8 +30,9 @@ export class ProducerStage {
     return stage
   }
 
-  private constructor(random: Random) {
-    this.random = random
+  private constructor(clock: SteppedClock) {
+    this.clock = clock
+    this.logs = new FakeLogs(this.fake, clock)
   }
 
   async producer(options: ProducerOptions = {}): Promise<KafkaProducer> {

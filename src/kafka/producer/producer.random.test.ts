@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { TransportError } from '../../errors.js'
 import { seededRandom } from '../../lib/random.js'
+import { virtualClock } from '../../testing/virtual-clock.js'
 import type { OutgoingBatch } from '../../transport/transport.js'
 import { errorCodes } from '../error-codes.js'
 import { produce, type ProducedPart } from '../wire/produce.js'
@@ -14,7 +15,7 @@ test.for(Array.from({ length: 12 }, (_, seed) => seed + 1))(
   async seed => {
     const random = seededRandom(seed)
     const chance = (share: number): boolean => random.next() < share
-    stage = await ProducerStage.open(random)
+    stage = await ProducerStage.open(virtualClock(), random)
     troubleProduce(chance)
     const producer = await stage.producer()
     const sent: { value: string; partition: number; batch: OutgoingBatch; place: number }[] = []

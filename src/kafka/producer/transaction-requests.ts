@@ -28,7 +28,7 @@ export interface Ended {
 /** What is asked of the coordinator of one transactional id. Version 2 of the protocol is meant by `isNewer`. */
 export class TransactionRequests {
   readonly transactionalId: string
-  /** Whether a request was sent again without an answer to the first: that one may still come to the coordinator, much too late. */
+  /** Whether something of this epoch may still come to a coordinator, much too late: it must not find the epoch in use. */
   isDoubtful = false
   readonly #options: TransactionRequestsOptions
 
@@ -44,6 +44,7 @@ export class TransactionRequests {
     const args = { transactionalId: this.transactionalId, transactionTimeoutMs, ...(current && { current }) }
     const { errorCode, producerId, producerEpoch } = await this.#ask(initProducerId, args, { what })
     if (errorCode !== 0) throw errorFor(errorCode, what)
+    this.isDoubtful = false
     return { producerId, producerEpoch }
   }
 
@@ -83,6 +84,7 @@ export class TransactionRequests {
     const args = { ...identity, transactionalId: this.transactionalId, isCommitted }
     if (!isNewer) return { ...(await this.#ask(endTransaction, args, { what, timeoutMs })), next: null }
     const { errorCode, producerId, producerEpoch } = await this.#ask(endTransactionWithNewEpoch, args, { what, timeoutMs })
+    if (errorCode === 0) this.isDoubtful = false
     return { errorCode, next: { producerId, producerEpoch } }
   }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CommitError, FencedError, SendError, TransportError } from '../../errors.js'
+import { virtualClock } from '../../testing/virtual-clock.js'
 import type { Membership, TopicPartition } from '../../transport/transport.js'
 import { errorCodes } from '../error-codes.js'
 import { field } from '../record-batch.js'
@@ -29,7 +30,7 @@ let codes: Record<string, number[]>
 let lost: Record<string, number>
 
 beforeEach(async () => {
-  stage = await ProducerStage.open()
+  stage = await ProducerStage.open(virtualClock())
   epoch = -1
   codes = {}
   lost = {}

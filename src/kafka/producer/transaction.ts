@@ -92,8 +92,6 @@ export class Transaction implements Author {
   async abort(): Promise<void> {
     await this.#joining
     await this.#end(false)
-    // A batch that failed may have left a gap in the numbers, or may still come.
-    if (!this.#isNewer) this.#requests.isDoubtful = true
   }
 
   /** Says goodbye: what is open is aborted, since nobody else could end it before its time-out. Never rejects. */
@@ -111,15 +109,11 @@ export class Transaction implements Author {
     if (fatal.has(errorCode)) throw this.#fatal(errorFor(errorCode, what))
     if (errorCode === errorCodes.INVALID_TXN_STATE) this.#missed(isCommitted)
     else if (errorCode !== 0) throw errorFor(errorCode, what)
-    else if (next !== null) this.#continueAs(next)
+    else if (next !== null) this.identity = next
+    // A batch that failed may have left a gap in the numbers, or may still come.
+    else if (!isCommitted) this.#requests.isDoubtful = true
     this.#isOngoing = false
     this.#joined.clear()
-  }
-
-  /** What was sent under an earlier epoch cannot come into the next transaction. */
-  #continueAs(identity: ProducerIdentity): void {
-    this.identity = identity
-    this.#requests.isDoubtful = false
   }
 
   /** The coordinator has no such transaction, which is as good as aborted; what it has instead is not known. */
@@ -139,7 +133,7 @@ export class Transaction implements Author {
 
   async #renew(): Promise<void> {
     try {
-      this.#continueAs(await this.#requests.identify(this.identity))
+      this.identity = await this.#requests.identify(this.identity)
     } catch (error) {
       throw error instanceof FencedError ? this.#fatal(error) : error
     }

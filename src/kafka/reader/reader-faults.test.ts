@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { TransportError } from '../../errors.js'
+import { virtualClock } from '../../testing/virtual-clock.js'
 import { errorCodes } from '../error-codes.js'
 import { batchOf, changed } from '../fake-batch.js'
 import { field } from '../record-batch.js'
@@ -12,7 +13,7 @@ const of = (partition: number): { topic: string; partition: number } => ({ topic
 
 let stage: ReaderStage
 beforeEach(async () => {
-  stage = await ReaderStage.open()
+  stage = await ReaderStage.open(virtualClock())
 })
 afterEach(() => stage.close())
 
@@ -121,7 +122,7 @@ test('a topic may come a little late; one that does not come is an error of its 
   stage.fake.setTopic('late', [2])
   await stage.pass(10_000)
   expect(late.values).toEqual(['b'])
-  expect(stage.errors.toSorted()).toEqual([
+  expect(stage.errors).toEqual([
     'never[1] TransportError: Cannot read "never"[1]: there is no partition 1 of "never". Create it, or correct the name.',
     'orders[9] TransportError: Cannot read "orders"[9]: there is no partition 9 of "orders". Create it, or correct the name.',
   ])
@@ -167,7 +168,7 @@ test('credentials that are refused are an error of every partition that needs th
   stage.read(orders)
   stage.read(of(2), 'earliest')
   await stage.pass(5000)
-  expect(stage.errors.map(error => error.split(' ')[0]).toSorted()).toEqual(['orders[0]', 'orders[2]'])
+  expect(new Set(stage.errors.map(error => error.split(' ')[0]))).toEqual(new Set(['orders[0]', 'orders[2]']))
 })
 
 test('what is damaged is read once more before it counts as damaged; what comes before it is delivered', async () => {

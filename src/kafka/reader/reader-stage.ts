@@ -1,19 +1,18 @@
 // What tests of the reader act on: a fake cluster with partitions, and a reader of it, in virtual time.
 import { seededRandom } from '../../lib/random.js'
-import { virtualClock, type VirtualClock } from '../../testing/virtual-clock.js'
 import type { Batch, Isolation, Start, TopicPartition } from '../../transport/transport.js'
 import { Cluster } from '../cluster.js'
 import { noCompression } from '../fake-batch.js'
-import { FakeLogs } from '../fake-logs.js'
+import { FakeLogs, type SteppedClock } from '../fake-logs.js'
 import { FakeCluster } from '../fake-wire.js'
 import { fetch, type FetchArgs } from '../wire/fetch.js'
 import { KafkaReader } from './reader.js'
 
 /** Two brokers, and "orders" with four partitions, of which broker 2 leads the second. */
 export class ReaderStage {
-  readonly clock: VirtualClock = virtualClock()
-  readonly fake = new FakeCluster([1, 2])
-  readonly logs: FakeLogs = new FakeLogs(this.fake, this.clock)
+  readonly clock: SteppedClock
+  readonly fake: FakeCluster = new FakeCluster([1, 2])
+  readonly logs: FakeLogs
   readonly logged: string[] = []
   readonly errors: string[] = []
   /** Positions of which the reader has said that it has passed there. */
@@ -23,9 +22,9 @@ export class ReaderStage {
   cluster!: Cluster
   reader!: KafkaReader
 
-  static async open(isolation: Isolation = 'read-committed'): Promise<ReaderStage> {
-    const stage = new ReaderStage()
-    const { clock, fake, logged, errors, passed } = stage
+  static async open(clock: SteppedClock, isolation: Isolation = 'read-committed'): Promise<ReaderStage> {
+    const stage = new ReaderStage(clock)
+    const { fake, logged, errors, passed } = stage
     fake.setTopic('orders', [1, 2, 1, 1])
     const say = (_: object, message: string): void => void logged.push(message)
     const log = { debug: () => undefined, info: say, warn: say, error: say, child: () => log }
@@ -41,6 +40,11 @@ export class ReaderStage {
       },
     )
     return stage
+  }
+
+  private constructor(clock: SteppedClock) {
+    this.clock = clock
+    this.logs = new FakeLogs(this.fake, clock)
   }
 
   read(at: TopicPartition, start: Start = 0): Reading {
