@@ -2,6 +2,9 @@ import type { Connection, ConnectionContext, Transport } from '../transport/tran
 import { settingsFromUrl } from './kafka-url.js'
 import { readSettings, type KafkaOptions, type KafkaSettings } from './settings.js'
 
+export type { Sasl, TlsOptions } from './security.js'
+export type { KafkaOptions } from './settings.js'
+
 /**
  * An Apache Kafka cluster, 4.0 or newer, or what speaks the same. Throws `OptionError`; secrets are in no error and no log line.
  *

@@ -115,7 +115,7 @@ export class BrokerTrial {
     const [random, log] = [seededRandom(1), silentLogger]
     const isDead = (process: string): boolean => this.dead.has(process)
     this.metadata = (await Metadata.open(join(directory, 'metadata'))) ?? assert.fail('somebody else owns the directory')
-    this.#shelf = new Shelf({ clock, random, logger: log, segmentBytes: 64 * 1024 })
+    this.#shelf = new Shelf({ clock, logger: log, segmentBytes: 64 * 1024 })
     const ownership = await takeOver(this.metadata, 'boot')
     const committer = new Committer(this.metadata, clock)
     const { metadata } = this

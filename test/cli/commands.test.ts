@@ -20,10 +20,10 @@ describe.concurrent('faust, as a process', () => {
   })
 
   test('--broker wins over the environment, and a password is not repeated', async () => {
-    const words = ['-A', 'fixtures/adding', 'topics', '--broker', 'kafka://me:secret@host:9092']
+    const words = ['-A', 'fixtures/adding', 'topics', '--broker', 'nats://me:secret@host:4222']
     const { code, stderr } = await faust(words, { env: { FAUST_BROKER: 'memory:' } })
     expect(code).toBe(2)
-    expect(stderr).toMatch(/^error: --broker: .*kafka:\/\/\*\*\*@host:9092/)
+    expect(stderr).toMatch(/^error: --broker: .*nats:\/\/\*\*\*@host:4222/)
     expect(stderr).not.toContain('secret')
   })
 

@@ -104,15 +104,16 @@ test('a member whose process stands still past its session: others go on, it hea
     child.kill('SIGKILL')
     await gone
   })
-  const said: { event: string; code?: string }[] = []
+  const said: { event: string; code?: string; generation?: number }[] = []
   createInterface(child.stdout).on('line', line => said.push(JSON.parse(line)))
   const heard = (event: string): Promise<void> =>
     eventually(`"${event}" from the other`, () => Promise.resolve(said.at(-1)?.event === event))
   await heard('joined')
   const stays = new Seat(await connect(), { groupId, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 6000 })
   stays.start()
-  await eventually('both', () => Promise.resolve(stays.membership !== null))
-  await heard('joined')
+  await eventually('both in one round', () =>
+    Promise.resolve(stays.membership !== null && said.at(-1)?.generation === stays.current.generation),
+  )
   child.kill('SIGSTOP')
   await eventually('end of its session', () => Promise.resolve(stays.notices > 0 || stays.rounds > 1))
   await eventually('a round without it', () => Promise.resolve(stays.current.isLeader && stays.roll.length === 1))

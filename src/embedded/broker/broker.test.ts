@@ -173,7 +173,16 @@ describe('after the machine was restarted', () => {
     await damage(await tornCopy())
     await start({ bootId: 'another boot' })
     const client = await start({ bootId: 'another boot' })
-    expect(await client.fetch(at)).toMatchObject({ values: ['one'.repeat(100)], highWatermark: 1 })
+    expect(await client.fetch(at)).toMatchObject({ values: ['one'.repeat(100)], highWatermark: 3 })
+  })
+
+  test('a group that was past it goes on with what comes next, and misses nothing', async () => {
+    await damage(await tornCopy())
+    const client = await start({ bootId: 'another boot' })
+    await client.ask('resetGroup', { groupId: 'cooks', offsets: [{ ...at, offset: 3 }] })
+    await store(client, ['four', 'five', 'six'])
+    const [committed] = await client.ask('groupOffsets', { groupId: 'cooks' })
+    expect((await client.fetch({ ...at, from: committed?.offset ?? 0 })).values).toEqual(['four', 'five', 'six'])
   })
 
   test('but what was on the disk before a goodbye is not looked at again', async () => {

@@ -156,10 +156,9 @@ async function prepare(directory: string): Promise<void> {
   }
 }
 
-function openShelf({ clock, random, log, segmentBytes, cacheBytes, maxOpenFiles }: BrokerOptions): Shelf {
+function openShelf({ clock, log, segmentBytes, cacheBytes, maxOpenFiles }: BrokerOptions): Shelf {
   return new Shelf({
     clock,
-    random,
     logger: log,
     ...(segmentBytes !== undefined && { segmentBytes }),
     ...(cacheBytes !== undefined && { memoryBytes: cacheBytes }),

@@ -193,3 +193,14 @@ test('the goodbye does not wait long for a broker that is away', async () => {
   await clock.advance('5s')
   expect(isClosed).toBe(true)
 })
+
+test('what was not acknowledged when a producer was closed is not sent again', async () => {
+  const producer = await open()
+  const batch = producer.append(outgoing(at, 'one'))
+  await produced()
+  const closed = producer.close()
+  expect(batch.error?.message).toContain('the producer is closed')
+  broker.cut()
+  broker.answer(await broker.expect('closeProducer'), null)
+  await closed
+})

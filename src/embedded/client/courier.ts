@@ -20,6 +20,8 @@ export class BlockCourier implements ProducerCourier<UnsentBlock> {
   readonly #detach: () => void
   #number = 0
   #transaction = 0
+  /** The line's number for what was sent last. */
+  #question = 0
 
   /** Opens a producer at the broker. The line is its own, and ends with it. */
   static async open(life: Lifetime, line: Line, options: ProducerOptions): Promise<BlockCourier> {
@@ -61,7 +63,7 @@ export class BlockCourier implements ProducerCourier<UnsentBlock> {
       batches: batches.map(({ topic, partition }, index) => ({ topic, partition, bytes: blocks[index]?.length ?? 0 })),
     }
     const blockBytes = blocks.reduce((sum, { length }) => sum + length, 0)
-    this.#line.send({
+    this.#question = this.#line.send({
       what: `store ${nameOf(batches)}`,
       patienceMs: this.#patienceMs(batches),
       isAwaited: true,
@@ -82,6 +84,8 @@ export class BlockCourier implements ProducerCourier<UnsentBlock> {
   async close(isTransactionOpen: boolean): Promise<void> {
     const asking = { what: 'close a producer', patienceMs: goodbyeMs }
     const ending = { what: 'abort a transaction', isCommit: false, offsets: [], membership: null }
+    // It has failed already, and a broker that has heard the goodbye would store it a second time if it came again.
+    this.#line.withdraw(this.#question)
     await Promise.allSettled([
       isTransactionOpen ? this.#end(ending, goodbyeMs) : null,
       this.#line.ask('closeProducer', { writer: this.#writer }, asking),

@@ -4,7 +4,6 @@ import { exponential } from '../../lib/backoff.js'
 import { type Clock, sleep } from '../../lib/clock.js'
 import type { Logger } from '../../lib/log.js'
 import type { Random } from '../../lib/random.js'
-import { thrown } from '../../lib/thrown.js'
 import { encodeError } from '../wire/wire-error.js'
 import { directoryError } from './directory-error.js'
 import { prepareDirectory } from './directory.js'
@@ -50,14 +49,14 @@ export async function keep(post: Post): Promise<void> {
     const trouble = await takeTurn(post).catch((error: unknown) => directoryError(error, post.directory))
     if (trouble?.retriable === false) throw trouble
     if (trouble !== null) post.report({ type: 'trouble', error: encodeError(trouble) })
-    attempt = clock.elapsed() - beganMs < calmMs ? attempt + 1 : 0
+    attempt = trouble === null && clock.elapsed() - beganMs >= calmMs ? 0 : attempt + 1
     if (trouble !== null && attempt === noteworthyAttempt) post.log.warn({}, `${trouble.message} Trying again.`)
     if (attempt > 0) await sleep(clock, backoff.delayMs(attempt), { kind: 'service', signal })
   }
 }
 
-/** A turn that lasted so long was none of a series that goes wrong. */
-const calmMs = 1_000
+/** What went well for so long is followed by the next turn at once. */
+const calmMs = 100
 /** About a second of attempts: a lock that is not free yet is nothing to talk about before. */
 const noteworthyAttempt = 10
 const ownershipCheckMs = 1_000
@@ -102,18 +101,19 @@ async function open(socket: LocalSocket, post: Post): Promise<FaustError | null>
   const broker = await post.open()
   if (broker === null) return unanswered(post.directory, 'another process has it open but does not answer')
   try {
-    return (await isAnswered(post.directory)) ? null : await serve(broker, socket, post)
+    if (!(await isAnswered(post.directory))) await serve(broker, socket, post)
+    return null
   } finally {
     socket.hold()
     await broker.close()
   }
 }
 
-async function serve(broker: OpenBroker, socket: LocalSocket, post: Post): Promise<FaustError | null> {
+async function serve(broker: OpenBroker, socket: LocalSocket, post: Post): Promise<void> {
   await socket.appear(client => broker.accept(client))
   post.report({ type: 'serving' })
   post.log.info({ epoch: broker.epoch }, `This process now serves the embedded broker in ${post.directory}.`)
-  return await untilOver(broker, socket, post)
+  await untilOver(broker, socket, post)
 }
 
 async function isAnswered(directory: string): Promise<boolean> {
@@ -122,24 +122,15 @@ async function isAnswered(directory: string): Promise<boolean> {
   return answer !== 'nobody'
 }
 
-/** Serves until told to stop, until the broker fails, or until others would no longer arrive here. */
-async function untilOver(
-  broker: OpenBroker,
-  socket: LocalSocket,
-  { directory, clock, log, signal }: Post,
-): Promise<FaustError | null> {
+/** Until told to stop, until the broker fails, or until others would no longer arrive here. */
+async function untilOver(broker: OpenBroker, socket: LocalSocket, { directory, clock, log, signal }: Post): Promise<void> {
   const over = new AbortController()
-  try {
-    const end = await Promise.race([aborted(signal), broker.failed, untilLost(socket, clock, over.signal)])
-    if (end === 'stopped') return null
-    if (end === 'lost') {
-      log.warn({}, `The socket of the embedded broker in ${directory} was removed or replaced: this process stops serving it.`)
-      return null
-    }
+  const end = await Promise.race([aborted(signal), broker.failed, untilLost(socket, clock, over.signal)])
+  over.abort()
+  if (end === 'lost') {
+    log.warn({}, `The socket of the embedded broker in ${directory} was removed or replaced: this process stops serving it.`)
+  } else if (end !== 'stopped') {
     log.error({ error: end }, `The embedded broker in ${directory} failed: whoever takes over goes on from what is on disk.`)
-    return new TransportError(`The embedded broker in ${directory} failed: ${thrown(end).message}`, { cause: end })
-  } finally {
-    over.abort()
   }
 }
 

@@ -3,7 +3,6 @@ import { baseOffsetOf, nextOffsetOf, transactionOf } from '../block/block-header
 import { keepMessages } from '../block/keep-messages.js'
 import { CompactedFile } from './compacted-file.js'
 import type { CompactedLog } from './compacted-log.js'
-import type { KeyOffsets } from './key-offsets.js'
 import { KeyWalk } from './key-walk.js'
 import { isAborted } from './log-transactions.js'
 import { Segment } from './segment.js'
@@ -72,14 +71,14 @@ export class CompactionPass {
 
   #sift(block: Buffer): Buffer | null {
     const { offsets, end, tombstonesBelow } = this.#scope
-    const { shelf, aborted } = this.#log
+    const { aborted } = this.#log
     const base = baseOffsetOf(block)
     if (base >= end) return block
     if (isAborted(aborted, transactionOf(block), base)) return null
-    const keys = new KeyWalk(block, shelf.hash)
+    const keys = new KeyWalk(block)
     return keepMessages(block, () => {
       if (!keys.next()) return true
-      const isLast = offsets.get(shelf.hash) <= keys.offset
+      const isLast = (offsets.get(keys.key) ?? -1) <= keys.offset
       return isLast && !(keys.isTombstone && keys.offset < tombstonesBelow)
     })
   }
@@ -107,7 +106,8 @@ export class CompactionPass {
 }
 
 interface Scope {
-  readonly offsets: KeyOffsets
+  /** The last of each key. */
+  readonly offsets: ReadonlyMap<string, number>
   /** What follows has not been looked at. */
   readonly end: number
   /** Tombstones below it go. */

@@ -262,7 +262,7 @@ function keyOf(one: string): string {
 test.for(Array.from({ length: 14 }, (_, seed) => seed))(
   'whenever it is left, the log is merely less compacted, seed %i',
   async seed => {
-    const trial = newTrial({ segmentBytes: 500 + seed * 40, compactionKeys: [6, 1000][seed % 2] as number })
+    const trial = newTrial({ segmentBytes: 500 + seed * 40, compactionBytes: [300, 100_000][seed % 2] as number })
     fill(trial, seed)
     await trial.compact()
     trial.commit()

@@ -1,7 +1,6 @@
 import { baseOffsetOf, nextOffsetOf, transactionOf } from '../block/block-header.js'
 import type { CompactedLog, CompactionState } from './compacted-log.js'
 import { CompactionPass } from './compaction-pass.js'
-import { KeyOffsets } from './key-offsets.js'
 import { KeyWalk } from './key-walk.js'
 import { isAborted } from './log-transactions.js'
 import { blocksOf } from './segment-blocks.js'
@@ -37,19 +36,27 @@ export function isCompactionDue({ row, state, upTo }: CompactedLog): boolean {
 }
 
 /** The last offset of each key from `from` on, as far as there is room for keys: `end` is where that was. */
-async function lastOffsets(log: CompactedLog, from: number): Promise<{ offsets: KeyOffsets; end: number }> {
+async function lastOffsets(log: CompactedLog, from: number): Promise<{ offsets: Map<string, number>; end: number }> {
   const { row, shelf, upTo, aborted } = log
-  const offsets = new KeyOffsets()
+  const offsets = new Map<string, number>()
+  let room = shelf.compactionBytes
   for (const segment of row.all) {
     if (segment.end <= from || segment.base >= upTo || !row.has(segment)) continue
     for await (const block of blocksOf(segment, shelf)) {
       const base = baseOffsetOf(block)
       if (base >= upTo) return { offsets, end: upTo }
       if (nextOffsetOf(block) <= from || isAborted(aborted, transactionOf(block), base)) continue
-      if (offsets.size >= shelf.compactionKeys) return { offsets, end: base }
-      const keys = new KeyWalk(block, shelf.hash)
-      for (let left = keys.count; left > 0; left--) if (keys.next()) offsets.set(shelf.hash, keys.offset)
+      if (room <= 0) return { offsets, end: base }
+      const keys = new KeyWalk(block)
+      for (let left = keys.count; left > 0; left--) {
+        if (!keys.next()) continue
+        if (!offsets.has(keys.key)) room -= keys.key.length + bytesPerKey
+        offsets.set(keys.key, keys.offset)
+      }
     }
   }
   return { offsets, end: upTo }
 }
+
+/** What a key takes in memory besides its bytes. */
+const bytesPerKey = 48

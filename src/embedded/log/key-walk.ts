@@ -1,23 +1,22 @@
 import { BlockColumns } from '../block/block-columns.js'
 import { baseOffsetOf } from '../block/block-header.js'
-import type { SipHash } from './sip-hash.js'
 
-/** Hashes the keys of a block, one after the other. */
+/** The keys of a block, one after the other. */
 export class KeyWalk {
   readonly count: number
   offset = -1
+  /** Its bytes, one character each; the one before where the message has none. */
+  key = ''
   isTombstone = false
   readonly #block: Buffer
   readonly #columns: BlockColumns
-  readonly #hash: SipHash
   readonly #base: number
   #index = 0
   #position: number
 
-  constructor(block: Buffer, hash: SipHash) {
+  constructor(block: Buffer) {
     this.#block = block
     this.#columns = new BlockColumns(block)
-    this.#hash = hash
     this.#base = baseOffsetOf(block)
     this.#position = this.#columns.bytesStart
     this.count = this.#columns.count
@@ -33,7 +32,7 @@ export class KeyWalk {
     this.offset = this.#base + (offsets === null ? index : (offsets[index] as number))
     this.isTombstone = value < 0
     this.#position = start + Math.max(key, 0) + Math.max(value, 0)
-    if (key >= 0) this.#hash.hash(this.#block, start, start + key)
+    if (key >= 0) this.key = this.#block.toString('latin1', start, start + key)
     return key >= 0
   }
 }

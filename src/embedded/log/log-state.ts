@@ -77,10 +77,8 @@ export class LogState {
     this.#hasChanged = true
   }
 
-  /** The log was found to be shorter than it should be. */
+  /** The files were found to hold less than they should. */
   cut(record: LogRecord): void {
-    if (this.transactions.cutAt(record.end)) this.#haveTransactionsChanged = true
-    this.#end = record.end
     this.#committed = this.#with(record)
     this.#hasChanged = true
   }

@@ -40,14 +40,10 @@ export class LogTransactions {
 
   /** Forgets aborted transactions of which nothing is left at or after `offset`; returns whether there were any. */
   forgetBelow(offset: number): boolean {
-    return this.#keep(({ last }) => last >= offset)
-  }
-
-  /** Forgets what was at or after `offset`, where the log has been cut. */
-  cutAt(offset: number): boolean {
-    const lost = [...this.#open].filter(([, first]) => first >= offset)
-    for (const [transaction] of lost) this.#open.delete(transaction)
-    return this.#keep(({ first }) => first < offset) || lost.length > 0
+    const kept = [...this.#aborted].filter(([, { last }]) => last >= offset)
+    if (kept.length === this.#aborted.size) return false
+    this.#aborted = new Map(kept)
+    return true
   }
 
   toRecord(): TransactionRecord {
@@ -55,13 +51,6 @@ export class LogTransactions {
       open: [...this.#open],
       aborted: Array.from(this.#aborted, ([transaction, { first, last }]) => [transaction, first, last] as const),
     }
-  }
-
-  #keep(isKept: (range: Range) => boolean): boolean {
-    const kept = [...this.#aborted].filter(([, range]) => isKept(range))
-    if (kept.length === this.#aborted.size) return false
-    this.#aborted = new Map(kept)
-    return true
   }
 }
 

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Clock, nextTurn, systemClock } from '../../lib/clock.js'
 import { type Logger, silentLogger } from '../../lib/log.js'
-import { seededRandom } from '../../lib/random.js'
 import type { Batch, Isolation, TopicPartition } from '../../transport/transport.js'
 import { OpenBlock } from '../block/open-block.js'
 import { readBlocks } from '../block/read-blocks.js'
@@ -123,7 +122,7 @@ export class LogTrial {
 
   #newShelf(): Shelf {
     const logger: Logger = { ...silentLogger, warn: (facts, message) => void this.warnings.push({ ...facts, message }) }
-    return new Shelf({ ...this.#options, clock: this.clock, logger, random: seededRandom(1) })
+    return new Shelf({ ...this.#options, clock: this.clock, logger })
   }
 
   #newLog(folder: string, stored: Stored, options: Pick<PartitionLogOptions, 'isSuspect'> = {}): PartitionLog {

@@ -45,7 +45,7 @@ class Pair {
       segmentBytes: (200 + this.below(1500)) * this.#scale,
       memoryBytes: [0, 700, 3000, 1_000_000][this.below(4)] as number,
       openFiles: 1 + this.below(4),
-      compactionKeys: [2, 5, 1000][this.below(3)] as number,
+      compactionBytes: [100, 250, 100_000][this.below(3)] as number,
       retention: { compacted: this.#compacted },
     })
   }

@@ -4,7 +4,6 @@ import { afterEach, expect, test } from 'vitest'
 import { messagesOf } from '../../testing/contract/messages.js'
 import { silentLogger } from '../../lib/log.js'
 import { nextTurn, systemClock } from '../../lib/clock.js'
-import { seededRandom } from '../../lib/random.js'
 import { LogTrial } from './log-trial.js'
 import { PartitionLog } from './partition-log.js'
 import { Shelf } from './shelf.js'
@@ -260,7 +259,7 @@ test('a deleted log has no files, wakes its readers and refuses them', async () 
 test('thousands of logs share their files and their memory', async () => {
   const trial = newTrial()
   const clock = { ...systemClock, now: () => 1 }
-  const shelf = new Shelf({ clock, logger: silentLogger, random: seededRandom(1), openFiles: 8, memoryBytes: 20_000 })
+  const shelf = new Shelf({ clock, logger: silentLogger, openFiles: 8, memoryBytes: 20_000 })
   const retention = { retentionMs: -1, retentionBytes: -1, compacted: false }
   const logs = Array.from({ length: 200 }, (_, partition) => {
     const at = { topic: 'orders', partition }

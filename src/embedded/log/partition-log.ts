@@ -31,7 +31,7 @@ export class PartitionLog {
   readonly #shelf: Shelf
   readonly #segmentBytes: number
   readonly #state: LogState
-  #recent: RecentBlocks
+  readonly #recent: RecentBlocks
   #row: SegmentRow | null = null
   #compacting: Promise<void> | null = null
 
@@ -192,10 +192,7 @@ export class PartitionLog {
     const { record } = this.#state.committed
     try {
       const found = recover({ at, folder, record }, { isSuspect, logger: this.#shelf.logger })
-      if (found.record !== record) {
-        this.#state.cut(found.record)
-        this.#recent = new RecentBlocks(this.#shelf.memory, found.record.end)
-      }
+      if (found.record !== record) this.#state.cut(found.record)
       return new SegmentRow(at, folder, found.segments)
     } catch (error) {
       throw cannotRead(at, folder, error)

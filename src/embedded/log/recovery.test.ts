@@ -37,13 +37,13 @@ function append(trial: LogTrial, ...letters: string[]): void {
   for (const value of letters) trial.append([{ value }])
 }
 
-test('a file that is too short is cut at its last whole block, and the log goes on there', async () => {
+test('a file that is too short is cut at its last whole block, and no offset is given twice', async () => {
   const trial = newTrial()
   append(trial, 'a', 'b', 'c', 'd')
   trial.commit()
   truncateSync(path(trial), 2 * 88 + 50)
   trial.crash()
-  expect(trial.log.endOffset('read-committed')).toBe(2)
+  expect(trial.log.endOffset('read-committed')).toBe(4)
   expect(trial.warnings).toMatchObject([
     {
       topic: 'orders',
@@ -55,11 +55,44 @@ test('a file that is too short is cut at its last whole block, and the log goes 
       message: 'messages lost: the end of the log had not reached the disk',
     },
   ])
-  append(trial, 'e')
+  expect(trial.append([{ value: 'e' }])).toBe(4)
   trial.commit()
   trial.crash()
   expect(await values(trial)).toEqual(['a', 'b', 'e'])
+  // Whoever was further already goes on with what is new, and not behind it.
+  for (const from of [3, 4]) expect(await values(trial, from)).toEqual(['e'])
   expect(trial.warnings).toHaveLength(1)
+})
+
+test('what was written behind a cut and not committed never happened', async () => {
+  const trial = newTrial()
+  append(trial, 'a', 'b')
+  trial.commit()
+  truncateSync(path(trial), 88)
+  trial.crash({ isSuspect: true })
+  append(trial, 'never')
+  trial.crash()
+  expect(await values(trial)).toEqual(['a'])
+  append(trial, 'c')
+  trial.commit()
+  trial.crash({ isSuspect: true })
+  expect(await values(trial)).toEqual(['a', 'c'])
+})
+
+test('files that went with metadata which the machine has lost take no offset with them', async () => {
+  const trial = newTrial({ retention: { retentionMs: 1000 } })
+  append(trial, 'a', 'b', 'c')
+  trial.commit()
+  const before = trial.stored
+  trial.nowMs += 5000
+  expect(await trial.log.expire(trial.nowMs)).toBe(true)
+  trial.commit()
+  await trial.filesOnce(0)
+  trial.stored = before
+  trial.crash({ isSuspect: true })
+  expect(trial.append([{ value: 'd' }])).toBe(3)
+  trial.commit()
+  expect(await values(trial)).toEqual(['d'])
 })
 
 test('a last block that is not what was written is cut off, also without suspicion', async () => {
@@ -81,7 +114,7 @@ test('a block in the middle is looked at only after the machine was down, and th
   expect(trial.log.endOffset('read-committed')).toBe(4)
   expect(trial.warnings).toEqual([])
   trial.crash({ isSuspect: true })
-  expect(trial.log.endOffset('read-committed')).toBe(1)
+  expect(await trial.read(0)).toMatchObject({ position: 4 })
   expect(trial.warnings).toMatchObject([{ lost: 3, from: 1, why: 'the checksum of its header does not match' }])
   expect(await values(trial)).toEqual(['a'])
 })
@@ -116,7 +149,7 @@ test('blocks of any size are looked at, and offsets that were dropped do not com
   trial.commit()
   truncateSync(path(trial), 1_000_000)
   trial.crash({ isSuspect: true })
-  expect([trial.log.startOffset(), trial.log.endOffset('read-committed')]).toEqual([3, 3])
+  expect([trial.log.startOffset(), trial.log.endOffset('read-committed')]).toEqual([3, 5])
   append(trial, 'c')
   trial.commit()
   expect(await values(trial, 3)).toEqual(['c'])
@@ -184,19 +217,20 @@ test('what a write that failed has left behind is written over, and cut off at t
   expect(await values(trial)).toEqual(['a', 'b', 'c', 'd'])
 })
 
-test('transactions of what was lost are forgotten', () => {
+test('transactions of what was lost end as the others do', async () => {
   const trial = newTrial()
   append(trial, 'a')
   trial.append([{ value: 'b' }], 5)
   trial.log.mark(5, false)
   trial.append([{ value: 'c' }], 6)
-  trial.append([{ value: 'd' }], 7)
   trial.commit()
   truncateSync(path(trial), 2 * 88)
   trial.crash()
-  expect(trial.log.endOffset('read-committed')).toBe(2)
+  expect(trial.log.endOffset('read-committed')).toBe(3)
+  trial.log.mark(6, true)
   trial.commit()
-  expect(trial.stored).toMatchObject({ record: { end: 2 }, transactions: { open: [], aborted: [[5, 1, 1]] } })
+  const { batches, position } = await trial.read(0)
+  expect([batches.flatMap(messagesOf).map(({ value }) => value), position]).toEqual([['a'], 5])
 })
 
 test('a log that ends with a marker, or begins without a file, is as it was', async () => {
@@ -235,10 +269,11 @@ test.for(Array.from({ length: 100 }, (_, seed) => seed))(
       writeFileSync(last, bytes.fill(0, below(size - 8)))
     }
     trial.crash({ isSuspect: true })
-    const end = trial.log.endOffset('read-committed')
+    expect(trial.log.endOffset('read-committed')).toBe(written.length)
+    const end = Number(trial.warnings[0]?.['from'])
     expect(trial.warnings).toMatchObject([{ lost: written.length - end }])
     expect(await values(trial)).toEqual(written.slice(0, end))
-    trial.append([{ value: 'after' }])
+    expect(trial.append([{ value: 'after' }])).toBe(written.length)
     trial.commit()
     trial.crash({ isSuspect: true })
     expect(await values(trial)).toEqual([...written.slice(0, end), 'after'])

@@ -10,8 +10,9 @@ import { fileName, Segment } from './segment.js'
 
 /**
  * Opens the segments of a log as the metadata know it. What its files have beyond that is removed; where they have less, or
- * something else, the log is cut behind the last whole block, with a warning. `isSuspect` looks at every block that may not
- * have reached the disk before the machine went down, otherwise only at the last one. Throws what the file system throws.
+ * something else, the files are cut behind the last whole block, with a warning. The log ends where it did all the same: no
+ * offset is given to a second message, since groups and tables may be past it already. `isSuspect` looks at every block that
+ * may not have reached the disk before the machine went down, otherwise only at the last one. Throws what the file system throws.
  */
 export function recover(log: StoredLog, options: { isSuspect: boolean; logger: Logger }): Recovered {
   const { at, folder, record } = log
@@ -44,7 +45,7 @@ export interface StoredLog {
 export interface Recovered {
   /** Oldest first; the last one is to be written. */
   readonly segments: readonly Segment[]
-  /** Another one than before where the log has been cut. */
+  /** Another one than before where the files have been cut. */
   readonly record: LogRecord
 }
 
@@ -106,7 +107,7 @@ function look(
   segment.lastBlock = isActive ? record.lastBlock : -1
   if (isOnDisk || bytes === 0) return null
   if (size >= bytes && !isSuspect && (!isActive || endsWithBlock(file as number, record))) return null
-  const tear = file === null ? noBlocks('the file is missing') : findTear(file, Math.min(size, bytes))
+  const tear = file === null ? noBlocks('the file is missing') : findTear(file, { limit: Math.min(size, bytes), end: record.end })
   return tear.bytes === bytes ? null : tear
 }
 
@@ -116,13 +117,14 @@ function endsWithBlock(file: number, { lastBlock, position, end }: LogRecord): b
   return verify(block) === null && nextOffsetOf(block) <= end
 }
 
-function findTear(file: number, limit: number): Tear {
+/** A block from `end` on was written where others had been torn, and never committed. */
+function findTear(file: number, { limit, end }: { limit: number; end: number }): Tear {
   let tear = noBlocks('it ends too early')
   while (tear.bytes < limit) {
     const slice = readSlice(file, tear.bytes, limit)
     for (let at = 0; at < slice.length;) {
       const block = slice.subarray(at, at + (slice.length - at < headerSize ? headerSize : sizeOf(slice, at)))
-      const fault = verify(block)
+      const fault = verify(block) ?? (nextOffsetOf(block) > end ? 'it was never committed' : null)
       if (fault !== null && at === 0) return { ...tear, fault }
       // It may go on beyond the slice: the next one begins with it.
       if (fault !== null) break
@@ -156,20 +158,20 @@ function readAt(file: number, position: number, length: number): Buffer {
   return bytes.subarray(0, filled)
 }
 
-/** The log ends where its last segment is torn. */
+/** The next block takes the place of those that are torn, but not their offsets. */
 function cut(log: StoredLog, { segments, tear }: { segments: readonly Segment[]; tear: Tear }, logger: Logger): Recovered {
   const { at, record } = log
   const active = segments[segments.length - 1] as Segment
-  const end = Math.max(tear.end ?? active.base, record.start)
+  const from = Math.max(tear.end ?? active.base, record.start)
   active.bytes = active.unseen = tear.bytes
   active.lastBlock = tear.lastBlock
   active.synced = 0
-  linkEnds(segments, end)
-  const facts = { ...at, lost: record.end - end, from: end, file: active.file.path, position: tear.bytes, why: tear.fault }
+  linkEnds(segments, record.end)
+  const facts = { ...at, lost: record.end - from, from, file: active.file.path, position: tear.bytes, why: tear.fault }
   logger.warn(facts, 'messages lost: the end of the log had not reached the disk')
   const { bytes: position, lastBlock } = tear
   const unsynced = record.unsynced.filter(([base]) => base < active.base)
-  return { segments, record: { ...record, end, segment: active.base, position, lastBlock, unsynced } }
+  return { segments, record: { ...record, segment: active.base, position, lastBlock, unsynced } }
 }
 
 function linkEnds(segments: readonly Segment[], end: number): void {

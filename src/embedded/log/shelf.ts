@@ -1,10 +1,8 @@
 import { unlink } from 'node:fs'
 import type { Clock } from '../../lib/clock.js'
 import type { Logger } from '../../lib/log.js'
-import type { Random } from '../../lib/random.js'
 import { type LogFile, OpenFiles } from './open-files.js'
 import { BlockMemory } from './recent-blocks.js'
-import { secretFrom, SipHash } from './sip-hash.js'
 
 /** What all logs of a broker share. */
 export class Shelf {
@@ -12,9 +10,8 @@ export class Shelf {
   readonly logger: Logger
   readonly files: OpenFiles
   readonly memory: BlockMemory
-  readonly hash: SipHash
   readonly segmentBytes: number
-  readonly compactionKeys: number
+  readonly compactionBytes: number
   readonly tombstoneRetentionMs: number
   #isClosed = false
 
@@ -23,9 +20,8 @@ export class Shelf {
     this.logger = options.logger
     this.files = new OpenFiles(options.openFiles ?? 256)
     this.memory = new BlockMemory(options.memoryBytes ?? 32 * 1024 * 1024)
-    this.hash = new SipHash(secretFrom(options.random))
     this.segmentBytes = options.segmentBytes ?? 64 * 1024 * 1024
-    this.compactionKeys = options.compactionKeys ?? 1024 * 1024
+    this.compactionBytes = options.compactionBytes ?? 64 * 1024 * 1024
     this.tombstoneRetentionMs = options.tombstoneRetentionMs ?? 24 * 60 * 60 * 1000
   }
 
@@ -53,15 +49,14 @@ export class Shelf {
 export interface ShelfOptions {
   readonly clock: Clock
   readonly logger: Logger
-  readonly random: Random
   /** Bytes of a segment, at most, unless a single block has more. Default 64 MiB. */
   readonly segmentBytes?: number
   /** Files that are open at a time, unless more are in use. Default 256. */
   readonly openFiles?: number
   /** Bytes of recent blocks that are kept for readers, of all logs together. Default 32 MiB. */
   readonly memoryBytes?: number
-  /** Keys that compaction looks at in one pass, at 35 to 70 bytes each. Default 1,048,576. */
-  readonly compactionKeys?: number
+  /** Bytes of memory for the keys that compaction looks at in one pass. Default 64 MiB. */
+  readonly compactionBytes?: number
   /** How long a tombstone is kept after it has become the only message of its key, in milliseconds. Default a day. */
   readonly tombstoneRetentionMs?: number
 }

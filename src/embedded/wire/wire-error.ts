@@ -1,4 +1,4 @@
-import { ClosedError, CommitError, EncodeError, FaustError, FencedError, StoreError, TransportError } from '../../errors.js'
+import { ClosedError, CommitError, EncodeError, FaustError, FencedError, TransportError } from '../../errors.js'
 import { thrown } from '../../lib/thrown.js'
 import type { WireError } from './protocol.js'
 
@@ -15,4 +15,4 @@ export function reviveError({ code, message, retriable }: WireError): FaustError
 }
 
 /** What a broker refuses with. */
-const kinds = [TransportError, FencedError, CommitError, ClosedError, EncodeError, StoreError] as const
+const kinds = [TransportError, FencedError, CommitError, ClosedError, EncodeError] as const

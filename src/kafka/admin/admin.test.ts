@@ -103,10 +103,21 @@ test('a topic is created when every broker knows its leaders; nothing is asked f
   expect(request?.args).toMatchObject({ topics: [{ name: 'orders', partitions: 1, replicas: -1, configs: settings }] })
 })
 
+test('a topic without leaders is not there yet', async () => {
+  fake.on(createTopics, () => {
+    fake.setTopic('orders', [1, -1])
+    clock.after(800, () => fake.setTopic('orders', [1, 2]), 'work')
+    return answer('orders')
+  })
+  expect(await timed(admin.createTopics([{ name: 'orders', partitions: 2 }]))).toBeGreaterThanOrEqual(800)
+})
+
 test('a topic that exists is left alone; what brokers refuse is an error in their words', async () => {
   fake.setTopic('orders', [1])
   fake.on(createTopics, () => answer('orders', errorCodes.TOPIC_ALREADY_EXISTS))
-  await timed(admin.createTopics([{ name: 'orders', partitions: 3 }]))
+  const creating = admin.createTopics([{ name: 'orders', partitions: 3 }])
+  await timed(creating)
+  await creating
   const errorMessage = 'Unable to replicate.'
   fake.on(createTopics, () => ({ topics: [{ name: 'more', errorCode: errorCodes.INVALID_REPLICATION_FACTOR, errorMessage }] }))
   await expect(admin.createTopics([{ name: 'more', partitions: 1, replicas: 9 }])).rejects.toThrow(
@@ -117,7 +128,9 @@ test('a topic that exists is left alone; what brokers refuse is an error in thei
 test('partitions that are there already are no error, fewer are', async () => {
   fake.setTopic('orders', [1, 1, 1])
   fake.on(createPartitions, () => answer('orders', errorCodes.INVALID_PARTITIONS))
-  await admin.addPartitions('orders', 3)
+  const adding = admin.addPartitions('orders', 3)
+  await timed(adding)
+  await adding
   await expect(admin.addPartitions('orders', 2)).rejects.toMatchObject({ constructor: TransportError, retriable: false })
 })
 

@@ -1,7 +1,5 @@
 // What is designed but not built is not there at all, instead of being there and throwing. Whoever builds it takes it out of here.
 import type * as types from 'faust-ts'
-// @ts-expect-error Cannot find module 'faust-ts/kafka'
-import type {} from 'faust-ts/kafka'
 // @ts-expect-error Cannot find module 'faust-ts/leveldb'
 import type {} from 'faust-ts/leveldb'
 // @ts-expect-error Cannot find module 'faust-ts/store'
