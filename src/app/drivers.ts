@@ -1,7 +1,7 @@
 import { embedded } from '../embedded/embedded.js'
 import { memory } from '../embedded/memory.js'
 import { OptionError } from '../errors.js'
-import { kafkaAt } from '../kafka/kafka.js'
+import { kafkaAt } from '../kafka/kafka-at.js'
 import type { Transport } from '../transport/transport.js'
 
 /** The broker that a URL stands for. Throws `OptionError`; a password in the URL is not repeated. */

@@ -21,7 +21,7 @@ type Parameter = keyof typeof variables
 
 /**
  * `kafka://[user:password@]host:port[,host:port…][?sasl=scram-sha-256&…]`, `kafka+ssl://…`: the port is 9092 and the mechanism
- * PLAIN unless given. What the URL leaves open comes from the environment (see `kafka.ts`). Throws `OptionError`, which repeats
+ * PLAIN unless given. What the URL leaves open comes from the environment (see `kafka-at.ts`). Throws `OptionError`, which repeats
  * no secret.
  */
 export function settingsFromUrl(url: string, environment: Environment): KafkaSettings {

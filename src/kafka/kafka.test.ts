@@ -7,7 +7,7 @@ const source = fileURLToPath(new URL('..', import.meta.url))
 
 test.for(['kafka/kafka.ts', 'index.ts'])('whoever imports %s has not loaded the driver, let alone the library', entry => {
   const loaded = loadedBy(join(source, entry))
-  expect(loaded).toContain(join(source, 'kafka/kafka.ts'))
+  expect(loaded).toContain(join(source, 'kafka/kafka-transport.ts'))
   for (const lazy of ['wire.ts', 'connection.ts', 'cluster.ts']) expect(loaded).not.toContain(join(source, 'kafka', lazy))
   expect(loaded).not.toContain('@platformatic/kafka')
 })

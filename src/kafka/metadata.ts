@@ -14,7 +14,7 @@ export interface Topic {
   readonly partitions: readonly Partition[]
 }
 
-export interface Partition {
+interface Partition {
   readonly errorCode: number
   /** Node id; -1 while there is none. */
   readonly leader: number

@@ -3,7 +3,7 @@ export type Sasl =
   | { readonly mechanism: PasswordMechanism; readonly username: string; readonly password: string }
   | { readonly mechanism: 'OAUTHBEARER'; readonly token: string | (() => string | Promise<string>) }
 
-export type PasswordMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+type PasswordMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
 
 export const mechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
 

@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import { OptionError } from '../errors.js'
-import { kafka, kafkaAt } from './kafka.js'
+import { kafka } from './kafka.js'
+import { kafkaAt } from './kafka-at.js'
 import { readEndpoint, readSettings, type KafkaOptions } from './settings.js'
 
 const canary = 'canary-secret'

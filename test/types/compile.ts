@@ -32,6 +32,7 @@ export const ours: Library = {
   'faust-ts': join(root, 'src/index.ts'),
   'faust-ts/testing': join(root, 'src/testing/testing.ts'),
   'faust-ts/embedded': join(root, 'src/embedded/embedded.ts'),
+  'faust-ts/kafka': join(root, 'src/kafka/kafka.ts'),
   'faust-ts/transport': join(root, 'src/transport/transport.ts'),
 }
 

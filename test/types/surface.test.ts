@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as faust from 'faust-ts'
 import * as cli from 'faust-ts/cli'
+import * as embedded from 'faust-ts/embedded'
+import * as kafka from 'faust-ts/kafka'
 import * as testing from 'faust-ts/testing'
 import * as transport from 'faust-ts/transport'
 import ts from 'typescript'
@@ -63,6 +65,8 @@ test('the subpaths have these names', () => {
   expect(Object.keys(testing).sort()).toEqual(['describeTransport', 'testWorker', 'virtualClock'])
   expect(Object.keys(transport)).toEqual([])
   expect(Object.keys(cli)).toEqual(['run'])
+  expect(Object.keys(embedded)).toEqual(['embedded'])
+  expect(Object.keys(kafka)).toEqual(['kafka'])
 })
 
 test('faust-ts has these types', () => {
@@ -108,7 +112,19 @@ test('faust-ts has these types', () => {
   ])
 })
 
-test.each(['index.ts', 'testing/testing.ts', 'transport/transport.ts', 'embedded/embedded.ts', 'cli/cli.ts'])(
+test('faust-ts/kafka and faust-ts/embedded have these types', () => {
+  expect(typesOf('kafka/kafka.ts')).toEqual(['KafkaOptions', 'Sasl', 'TlsOptions'])
+  expect(typesOf('embedded/embedded.ts')).toEqual(['EmbeddedOptions'])
+})
+
+/** Re-exported or declared there. */
+function typesOf(path: string): string[] {
+  const { types, declarations } = entryPoint(path)
+  const declared = declarations.map(({ name }) => name).filter(name => /^[A-Z]/.test(name))
+  return [...new Set([...types, ...declared])].sort()
+}
+
+test.each(['index.ts', 'testing/testing.ts', 'transport/transport.ts', 'embedded/embedded.ts', 'kafka/kafka.ts', 'cli/cli.ts'])(
   '%s: whatever it exports says what it is',
   path => {
     const undocumented = entryPoint(path).declarations.filter(({ isDocumented }) => !isDocumented)

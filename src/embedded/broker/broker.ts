@@ -128,7 +128,8 @@ export class Broker {
   async #stepDown(error: Error): Promise<void> {
     this.#rest()
     this.#closing ??= this.#release()
-    await this.#closing
+    // Why it fails to close as well is of no interest any more.
+    await this.#closing.catch(() => undefined)
     this.#failed.resolve(error)
   }
 

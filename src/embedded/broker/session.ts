@@ -22,7 +22,10 @@ import { Question, type ReplyLine } from './question.js'
 import { perform } from './requests.js'
 import type { BrokerState } from './state.js'
 
-/** One client's connection, from its greeting to its end. Whatever a client does, it takes up bounded memory here. */
+/**
+ * One client's connection, from its greeting to its end. However much a client sends, and however little it takes, it takes up
+ * bounded memory here, but for the questions that wait: one small object each.
+ */
 export class Session implements Caller, ReplyLine {
   readonly seats: Set<string> = new Set()
   isWatching = false

@@ -93,8 +93,8 @@ export class Segment {
 
 /** When the latest of some messages came, in milliseconds since 1970. */
 export class Times {
-  latestTimestamp = -Infinity
-  latestStoredAt = -Infinity
+  latestTimestamp: number = -Infinity
+  latestStoredAt: number = -Infinity
 
   /** Nothing goes sooner than the retention after it came, nor than its own timestamp says. */
   get latest(): number {

@@ -64,6 +64,16 @@ test('what is appended in a turn goes out at its end, in one request to each bro
   expect(stage.produced.every(({ transactionalId }) => transactionalId === null)).toBe(true)
 })
 
+test('what follows by promises within the turn goes along', async () => {
+  for (const value of ['a', 'b', 'c']) {
+    send(producer, orders, value)
+    await Promise.resolve()
+    await Promise.resolve()
+  }
+  await stage.settle(producer.flush())
+  expect(shape(stage.produced)).toEqual([[[0, 3]]])
+})
+
 test('while a request is on its way to a broker messages gather; another broker gets its own at once', async () => {
   let release: () => void = () => undefined
   stage.fake.on(produce, async ({ partitions }, place) => {
@@ -166,6 +176,22 @@ test('a request without an answer is repeated as it was, and stored once', async
   expect([stage.logs.of(orders).values, batch.baseOffset]).toEqual([['a', 'b'], 0])
   const [first, second] = stage.produced.map(({ partitions }) => Buffer.from(partitions[0]!.batch))
   expect(first!.equals(second!)).toBe(true)
+})
+
+test('numbers of a batch that may have been stored are not given again: the next one would pass for it', async () => {
+  const { TOPIC_AUTHORIZATION_FAILED } = errorCodes
+  let attempts = 0
+  answer((part, place) => {
+    const stored = attempts === 1 ? { errorCode: TOPIC_AUTHORIZATION_FAILED } : stage.logs.produce(part, place)
+    if (attempts++ === 0) throw new TransportError('The connection is lost.')
+    return stored
+  })
+  const bad = send(producer, orders, 'failed, although it was stored')
+  await stage.settle(producer.flush())
+  expect(bad.error?.message).toContain('TOPIC_AUTHORIZATION_FAILED')
+  const good = send(producer, orders, 'good')
+  await stage.settle(producer.flush())
+  expect([good.error, good.baseOffset, stage.logs.of(orders).values.at(-1)]).toEqual([null, 1, 'good'])
 })
 
 test('a broker that has lost track of a producer takes its batches under another id; nothing is lost or doubled', async () => {

@@ -17,13 +17,14 @@ export interface SenderOptions extends Pick<VerdictsOptions, 'accumulator' | 'li
 
 /**
  * Takes batches to the leaders of their partitions: one request at a time to each broker, with the first batch of every
- * partition that waits. Whatever comes back, the partition's next attempt is made from here.
+ * partition that waits for it. Whatever comes back, the partition's next attempt is made from here.
  */
 export class Sender {
   readonly #options: SenderOptions
-  readonly #waiting = new Set<PartitionQueue>()
-  /** Brokers, by node id, that have a request to answer. */
-  readonly #busy = new Set<number>()
+  /** Queues that have something to send, since the last turn. */
+  #woken: PartitionQueue[] = []
+  /** By node id. */
+  readonly #lines = new Map<number, Line>()
   readonly #search: LeaderSearch<PartitionQueue>
   readonly #verdicts: Verdicts
   #isScheduled = false
@@ -53,20 +54,14 @@ export class Sender {
   /** Nothing is sent any more. */
   close(): void {
     this.#isClosed = true
-    this.#waiting.clear()
     this.#search.close()
     this.#verdicts.close()
   }
 
   #queue(queue: PartitionQueue): void {
     queue.state = 'waiting'
-    this.#waiting.add(queue)
+    this.#woken.push(queue)
     this.#schedule()
-  }
-
-  #leave(queue: PartitionQueue, state: PartitionQueue['state']): void {
-    queue.state = state
-    this.#waiting.delete(queue)
   }
 
   /** At the end of the turn, so that what is appended in it goes together. */
@@ -80,24 +75,28 @@ export class Sender {
   }
 
   #run(): void {
-    const ready = new Map<number, PartitionQueue[]>()
     const outside: PartitionQueue[] = []
-    for (const queue of [...this.#waiting]) {
+    for (const queue of this.#woken.splice(0)) {
       const nodeId = this.#wayOf(queue)
-      if (nodeId === null || this.#busy.has(nodeId)) continue
-      if (!this.#options.author.hasJoined(queue.at)) outside.push(queue)
-      else if (ready.has(nodeId)) ready.get(nodeId)?.push(queue)
-      else ready.set(nodeId, [queue])
+      if (nodeId === null) continue
+      if (this.#options.author.hasJoined(queue.at)) this.#lineTo(nodeId).waiting.add(queue)
+      else outside.push(queue)
     }
     if (outside.length > 0) void this.#join(outside)
-    for (const [nodeId, queues] of ready) void this.#send(nodeId, queues)
+    for (const line of this.#lines.values()) if (!line.isBusy && line.waiting.size > 0) void this.#send(line)
+  }
+
+  #lineTo(nodeId: number): Line {
+    let line = this.#lines.get(nodeId)
+    if (line === undefined) this.#lines.set(nodeId, (line = { nodeId, isBusy: false, waiting: new Set() }))
+    return line
   }
 
   /** Node id of its leader; `null` when there is nothing to send, or nowhere to. */
   #wayOf(queue: PartitionQueue): number | null {
     this.#verdicts.dropLate(queue)
     if (queue.first === undefined) {
-      this.#leave(queue, 'idle')
+      queue.state = 'idle'
       return null
     }
     const route = routeOf(this.#options.link.cluster, queue.at)
@@ -111,7 +110,7 @@ export class Sender {
 
   async #join(queues: readonly PartitionQueue[]): Promise<void> {
     const { author, accumulator } = this.#options
-    for (const queue of queues) this.#leave(queue, 'joining')
+    for (const queue of queues) queue.state = 'joining'
     try {
       const parts = await author.join(queues.map(({ at }) => at))
       const codes = new Map(parts.map(part => [nameOf(part), part.errorCode]))
@@ -127,15 +126,16 @@ export class Sender {
   #onJoined(queue: PartitionQueue, errorCode: number): void {
     // Not attempted: somebody else's partition was refused, and all the others with it.
     if (errorCode === 0 || errorCode === errorCodes.OPERATION_NOT_ATTEMPTED) this.#queue(queue)
-    else if (queue.first === undefined) this.#leave(queue, 'idle')
+    else if (queue.first === undefined) queue.state = 'idle'
     else this.#verdicts.onRefused(queue, errorCode)
   }
 
-  async #send(nodeId: number, queues: readonly PartitionQueue[]): Promise<void> {
-    const sent = this.#close(queues)
-    this.#busy.add(nodeId)
-    const answer = await this.#ask(nodeId, sent)
-    this.#busy.delete(nodeId)
+  async #send(line: Line): Promise<void> {
+    const sent = this.#close(line)
+    if (sent.length === 0) return
+    line.isBusy = true
+    const answer = await this.#ask(line.nodeId, sent)
+    line.isBusy = false
     if (answer instanceof Error) {
       for (const { queue, batch } of sent) this.#verdicts.onUnanswered(queue, batch, answer)
     } else {
@@ -146,18 +146,23 @@ export class Sender {
     this.#schedule()
   }
 
-  /** Closes the first batch of each, as far as they fit into a request; who has no room is among the first next time. */
-  #close(queues: readonly PartitionQueue[]): Sent[] {
-    const { identity, transactionalId } = this.#options.author
+  /** Closes the first batches of those that wait, as far as they fit into a request; the others are first the next time. */
+  #close({ nodeId, waiting }: Line): Sent[] {
+    const { author } = this.#options
     const sent: Sent[] = []
     let bytes = 0
-    for (const queue of queues) {
+    for (const queue of waiting) {
       const batch = queue.first
-      if (batch === undefined || (bytes > 0 && bytes + batch.size > mostRequestBytes)) continue
-      bytes += batch.size
-      queue.close(identity, transactionalId !== null)
-      this.#leave(queue, 'sending')
-      sent.push({ queue, batch })
+      const isFitting = batch === undefined || bytes === 0 || bytes + batch.size <= mostRequestBytes
+      if (!isFitting) break
+      waiting.delete(queue)
+      const way = this.#wayOf(queue)
+      if (way === nodeId && batch !== undefined && batch === queue.first && author.hasJoined(queue.at)) {
+        bytes += batch.size
+        queue.close(author.identity, author.transactionalId !== null)
+        queue.state = 'sending'
+        sent.push({ queue, batch })
+      } else if (way !== null) this.#queue(queue)
     }
     return sent
   }
@@ -176,7 +181,7 @@ export class Sender {
   }
 
   #lookFor(queue: PartitionQueue): void {
-    this.#leave(queue, 'searching')
+    queue.state = 'searching'
     this.#search.add(queue)
   }
 
@@ -186,6 +191,15 @@ export class Sender {
       this.#queue(queue)
     }
   }
+}
+
+/** The way to one broker. */
+interface Line {
+  readonly nodeId: number
+  /** It has a request to answer. */
+  isBusy: boolean
+  /** In the order in which they came. */
+  readonly waiting: Set<PartitionQueue>
 }
 
 /** A queue's first batch on its way. */

@@ -203,7 +203,6 @@ export class FetchLoop {
   }
 
   #onUnanswered(feeds: readonly PartitionFeed[], error: Error): void {
-    if (this.#isClosed) return
     const isPassed = error instanceof FaustError && error.retriable
     for (const feed of feeds) {
       if (feed.state !== 'asking' && feed.state !== 'placing') continue
@@ -213,9 +212,12 @@ export class FetchLoop {
     for (const fetcher of this.#fetchers.values()) fetcher.advance()
   }
 
-  /** There is no leader, or the one that was asked is none. */
+  /** There is no leader, or the one that was asked is none, or it does not know what is wrong with it. */
   #onLost(feed: PartitionFeed, errorCode: number): void {
-    if (!isPassing(errorCode)) return this.#fail(feed, errorFor(errorCode, feed.what))
+    if (errorCode === unknownServerError) {
+      const { message } = errorFor(errorCode, feed.what)
+      this.#link.context.log.warn(feed.at, message)
+    } else if (!isPassing(errorCode)) return this.#fail(feed, errorFor(errorCode, feed.what))
     if (errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION) {
       const nowMs = this.#link.context.clock.elapsed()
       feed.unknownSinceMs ??= nowMs
@@ -243,6 +245,9 @@ export class FetchLoop {
     this.#options.onError(error, feed.at)
   }
 }
+
+/** Something that the broker did not foresee, and has in its own log: it may be over the next time. */
+const unknownServerError = -1
 
 /** Names the connections of readers. */
 let opened = 0

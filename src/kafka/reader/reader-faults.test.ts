@@ -214,6 +214,15 @@ test('a broker that cannot read its own log is asked once more', async () => {
   expect(stage.errors).toEqual([expect.stringContaining('Cannot read "orders"[2]@0: the broker refused (CORRUPT_MESSAGE)')])
 })
 
+test('what a broker did not foresee is tried again, with a line in the log', async () => {
+  stage.logs.store(orders, batchOf(['a']))
+  spoil(0, 2, refused(-1))
+  const each = stage.read(orders)
+  await stage.pass(2000)
+  expect([each.values, stage.errors]).toEqual([['a'], []])
+  expect(stage.logged).toEqual(Array(2).fill('Cannot read "orders"[0]@0: the broker refused (UNKNOWN_SERVER_ERROR).'))
+})
+
 test('an unknown compression is an error at once, with the place; reading may go on behind it', async () => {
   const unknown = changed(batchOf(['b']), batch => batch.writeInt16BE(6, field.attributes))
   stage.logs.store(orders, batchOf(['a']), unknown, batchOf(['c']))

@@ -9,7 +9,7 @@ export interface VersionsAnswer extends CodeAnswer {
   readonly features: ReadonlyMap<string, number>
 }
 
-export interface VersionRange {
+interface VersionRange {
   readonly key: number
   readonly lowest: number
   readonly highest: number

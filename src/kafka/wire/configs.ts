@@ -11,7 +11,7 @@ export interface TopicConfigs extends ConfigAnswer {
   readonly configs: readonly TopicConfig[]
 }
 
-export interface TopicConfig {
+interface TopicConfig {
   readonly name: string
   /** `null` for what is secret. */
   readonly value: string | null

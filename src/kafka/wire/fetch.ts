@@ -12,13 +12,13 @@ export interface FetchArgs {
 }
 
 /** Every topic and every partition once: the broker answers a partition named twice in its own way. */
-export interface FetchTopic {
+interface FetchTopic {
   /** Topics are fetched by identity, so that one created again under the old name fails instead of being read on. */
   readonly topicId: string
   readonly partitions: readonly FetchFrom[]
 }
 
-export interface FetchFrom {
+interface FetchFrom {
   readonly partition: number
   readonly offset: number
   /** As metadata has it, so that a leader that has not heard yet, or is none any more, refuses; -1 to leave that unchecked. */

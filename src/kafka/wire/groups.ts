@@ -10,7 +10,7 @@ export interface GroupDescription extends CodeAnswer {
   readonly members: readonly DescribedMember[]
 }
 
-export interface DescribedMember {
+interface DescribedMember {
   readonly memberId: string
   readonly instanceId: string | null
   readonly clientId: string

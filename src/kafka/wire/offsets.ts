@@ -18,7 +18,7 @@ export interface CommitPart extends Part {
   readonly offset: number
 }
 
-export interface CommittedPart extends PartAnswer {
+interface CommittedPart extends PartAnswer {
   /** -1 where nothing was ever committed. */
   readonly offset: number
 }
