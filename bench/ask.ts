@@ -1,8 +1,8 @@
 // A request to an agent in another process and its answer: one at a time, and 256 under way; against two bare clients of the
-// same broker with a topic for requests and one for replies. `--broker embedded`.
+// same broker with a topic for requests and one for replies. `--broker embedded | kafka`.
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { openBroker } from './parts/bench-broker.js'
+import { onBroker, openBroker } from './parts/bench-broker.js'
 import { alternate, median, print } from './parts/measure.js'
 
 /** What one process of askers found. */
@@ -22,7 +22,7 @@ async function trial(kind: 'bare' | 'agent'): Promise<AskSample> {
   const broker = openBroker()
   const children: ChildProcess[] = []
   const start = (part: string): ChildProcess => {
-    const child = fork(here(`parts/${part}.ts`), [broker.url])
+    const child = fork(here(`parts/${part}.ts`), [broker.url, broker.suffix])
     children.push(child)
     return child
   }
@@ -31,7 +31,7 @@ async function trial(kind: 'bare' | 'agent'): Promise<AskSample> {
     return (await message(start(`ask-${kind}-client`))) as AskSample
   } finally {
     await Promise.all(children.map(ended))
-    broker.remove()
+    await broker.remove()
   }
 }
 
@@ -50,7 +50,10 @@ function ended(child: ChildProcess): Promise<void> {
   })
 }
 
-const samples = await alternate({ variants: { 'bare clients': () => trial('bare'), 'agent.ask': () => trial('agent') } })
+let samples: Record<string, AskSample[]> = {}
+await onBroker(async () => {
+  samples = await alternate({ variants: { 'bare clients': () => trial('bare'), 'agent.ask': () => trial('agent') } })
+})
 const column = (own: readonly AskSample[], name: keyof AskSample): number => median(own.map(sample => sample[name]))
 
 print({

@@ -1,12 +1,12 @@
 // The app of `ask`: both processes declare the same agent.
 import { App, unchecked } from 'faust-ts'
 
-const [broker = ''] = process.argv.slice(2)
+const [broker = '', suffix = ''] = process.argv.slice(2)
 
-export const app: App = new App('bench-ask', { broker, partitions: 1 })
+export const app: App = new App(`bench-ask${suffix}`, { broker, partitions: 1 })
 export const doubling = app.agent(
   'doubling',
-  { topic: app.topic('requests', { value: unchecked<number>(), partitions: 1 }) },
+  { topic: app.topic(`requests${suffix}`, { value: unchecked<number>(), partitions: 1 }) },
   async function* (stream) {
     for await (const n of stream) yield n * 2
   },

@@ -1,13 +1,13 @@
 // The bare counterpart of `agent.ask`: a number for each request, a map of what is waited for.
 import { App } from 'faust-ts'
-import type { Outgoing } from 'faust-ts/transport'
 import { measureAsks } from './asking.js'
+import { outgoingTo } from './doubling.js'
 
-const [broker = ''] = process.argv.slice(2)
+const [broker = '', suffix = ''] = process.argv.slice(2)
 const connection = await new App('bench-ask', { broker }).connect()
 const producer = await connection.producer({})
 const waiting = new Map<number, (answer: number) => void>()
-const replies = { topic: 'replies', partition: 0 }
+const replies = { topic: `replies${suffix}`, partition: 0 }
 const reader = connection.reader({ isolation: 'read-committed', onError: error => console.error(error) })
 reader.add(replies, 'latest', batch => {
   for (let i = 0; i < batch.count; i++) {
@@ -19,16 +19,7 @@ reader.add(replies, 'latest', batch => {
 })
 while (reader.position(replies) === undefined) await new Promise(resolve => setImmediate(resolve))
 
-const out: Outgoing = {
-  topic: 'requests',
-  partition: 0,
-  timestamp: 0,
-  key: null,
-  keyStart: 0,
-  keyEnd: 0,
-  value: null,
-  headers: null,
-}
+const out = outgoingTo(`requests${suffix}`)
 let last = 0
 
 function ask(n: number): Promise<number> {

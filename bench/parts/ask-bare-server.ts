@@ -1,33 +1,25 @@
 // The bare counterpart of a worker: reads requests, writes each answer to the topic of replies.
 import { App } from 'faust-ts'
-import type { Outgoing } from 'faust-ts/transport'
+import { outgoingTo } from './doubling.js'
 
-const [broker = ''] = process.argv.slice(2)
+const [broker = '', suffix = ''] = process.argv.slice(2)
 const connection = await new App('bench-ask', { broker }).connect()
+const requests = { topic: `requests${suffix}`, partition: 0 }
 await connection.admin.createTopics([
-  { name: 'requests', partitions: 1 },
-  { name: 'replies', partitions: 1 },
+  { name: requests.topic, partitions: 1 },
+  { name: `replies${suffix}`, partitions: 1 },
 ])
 const producer = await connection.producer({})
-const out: Outgoing = {
-  topic: 'replies',
-  partition: 0,
-  timestamp: 0,
-  key: null,
-  keyStart: 0,
-  keyEnd: 0,
-  value: null,
-  headers: null,
-}
-connection
-  .reader({ isolation: 'read-committed', onError: error => console.error(error) })
-  .add({ topic: 'requests', partition: 0 }, 'latest', batch => {
-    for (let i = 0; i < batch.count; i++) {
-      const [id, n] = JSON.parse(batch.buffer.toString('utf8', batch.valueStarts[i], batch.valueEnds[i])) as [number, number]
-      out.timestamp = batch.timestamps[i]!
-      out.value = JSON.stringify([id, n * 2])
-      producer.append(out)
-    }
-    return true
-  })
+const out = outgoingTo(`replies${suffix}`)
+const reader = connection.reader({ isolation: 'read-committed', onError: error => console.error(error) })
+reader.add(requests, 'latest', batch => {
+  for (let i = 0; i < batch.count; i++) {
+    const [id, n] = JSON.parse(batch.buffer.toString('utf8', batch.valueStarts[i], batch.valueEnds[i])) as [number, number]
+    out.timestamp = batch.timestamps[i]!
+    out.value = JSON.stringify([id, n * 2])
+    producer.append(out)
+  }
+  return true
+})
+while (reader.position(requests) === undefined) await new Promise(resolve => setImmediate(resolve))
 process.send!('up')

@@ -11,7 +11,7 @@ export interface Counts {
 export type Flush = (batch: OutputBatch) => void
 
 /** What Node's buffers have and its types leave out. */
-interface Bytes {
+export interface Bytes {
   utf8Slice(start: number, end: number): string
   utf8Write(text: string, offset: number): number
 }
@@ -82,7 +82,8 @@ class Outputs {
   }
 }
 
-const decode = (bytes: Bytes, start: number, end: number): BenchEvent => JSON.parse(bytes.utf8Slice(start, end)) as BenchEvent
+export const decode = (bytes: Bytes, start: number, end: number): BenchEvent =>
+  JSON.parse(bytes.utf8Slice(start, end)) as BenchEvent
 
 /** Decode, filter, map, encode in one synchronous loop: what the work itself costs. */
 export function bareLoop(input: readonly InputBatch[], flush?: Flush): Counts {

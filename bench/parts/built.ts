@@ -1,5 +1,9 @@
 // Inner parts of the built library: what is measured against it runs the same compiled code.
 
-/** @example const { crc32c } = await built<typeof import('../../src/kafka/crc32c.js')>('kafka/crc32c.js') */
+/**
+ * @example
+ * import type * as checksums from '../../src/kafka/crc32c.js'
+ * const { crc32c } = await built<typeof checksums>('kafka/crc32c.js')
+ */
 export const built = <Module>(path: string): Promise<Module> =>
   import(new URL(`../../dist/${path}`, import.meta.url).href) as Promise<Module>

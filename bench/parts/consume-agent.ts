@@ -7,24 +7,28 @@ import type { Outcome, Trial } from './measure.js'
 
 export async function run(events: number, trial: Trial): Promise<Outcome> {
   const broker = openBroker()
-  const app = new App('bench', { broker: broker.url, partitions })
+  const app = new App(broker.name('bench'), { broker: broker.url, partitions })
   const connection = await app.connect()
-  await fill(connection, events)
+  await fill(connection, broker, events)
   let [seen, bytes] = [0, 0]
   let finish = (): void => undefined
   const finished = new Promise<void>(resolve => (finish = resolve))
-  app.agent('reading', { topic: app.topic('events', { value: unchecked<Uint8Array>(), codec: raw }) }, async stream => {
-    for await (const value of stream) {
-      bytes += value.length
-      if (++seen === events) finish()
-    }
-  })
+  app.agent(
+    'reading',
+    { topic: app.topic(broker.name('events'), { value: unchecked<Uint8Array>(), codec: raw }) },
+    async stream => {
+      for await (const value of stream) {
+        bytes += value.length
+        if (++seen === events) finish()
+      }
+    },
+  )
   trial.start()
   const running = await app.start()
   await finished
   await running.stop()
   trial.end()
   await connection.close()
-  broker.remove()
+  await broker.remove()
   return { events: seen, outputs: bytes }
 }

@@ -1,17 +1,19 @@
 // Puts the input of `stateless` into a broker, and counts and checks what came out.
 import type { Connection } from 'faust-ts/transport'
+import type { BenchBroker } from './bench-broker.js'
 import { makeInput, partitions } from './input.js'
 import { Checksum } from './stateless-bare.js'
 
 /** Creates the topics `events` and `doubled` and fills the first. */
-export async function fill(connection: Connection, events: number): Promise<void> {
+export async function fill(connection: Connection, broker: BenchBroker, events: number): Promise<void> {
   await connection.admin.createTopics([
-    { name: 'events', partitions, retentionMs: -1 },
-    { name: 'doubled', partitions, retentionMs: -1 },
+    { name: broker.name('events'), partitions, retentionMs: -1 },
+    { name: broker.name('doubled'), partitions, retentionMs: -1 },
   ])
   const producer = await connection.producer({})
   for (const batch of makeInput(events)) {
-    const { topic, partition, buffer } = batch
+    const { partition, buffer } = batch
+    const topic = broker.name(batch.topic)
     for (let i = 0; i < batch.count; i++) {
       const value = buffer.subarray(batch.valueStarts[i], batch.valueEnds[i])
       const key = { key: buffer, keyStart: batch.keyStarts[i]!, keyEnd: batch.keyEnds[i]! }
@@ -31,18 +33,23 @@ export async function stored(connection: Connection, topic: string): Promise<num
 }
 
 /** What is in `doubled`. */
-export async function outputsOf(connection: Connection, checked: boolean): Promise<{ outputs: number; checksum?: number }> {
-  const outputs = await stored(connection, 'doubled')
-  return checked ? { outputs, checksum: await checksumOf(connection, outputs) } : { outputs }
+export async function outputsOf(
+  connection: Connection,
+  broker: BenchBroker,
+  checked: boolean,
+): Promise<{ outputs: number; checksum?: number }> {
+  const topic = broker.name('doubled')
+  const outputs = await stored(connection, topic)
+  return checked ? { outputs, checksum: await checksumOf(connection, topic, outputs) } : { outputs }
 }
 
-async function checksumOf(connection: Connection, outputs: number): Promise<number> {
+async function checksumOf(connection: Connection, topic: string, outputs: number): Promise<number> {
   const checksum = new Checksum()
   let read = 0
   const reader = connection.reader({ isolation: 'read-uncommitted', onError: error => console.error(error) })
   await new Promise<void>(resolve => {
     for (let partition = 0; partition < partitions; partition++) {
-      reader.add({ topic: 'doubled', partition }, 'earliest', batch => {
+      reader.add({ topic, partition }, 'earliest', batch => {
         for (let i = 0; i < batch.count; i++) {
           const key = batch.buffer.subarray(batch.keyStarts[i], batch.keyEnds[i])
           const message = Buffer.concat([key, batch.buffer.subarray(batch.valueStarts[i], batch.valueEnds[i])])

@@ -1,44 +1,46 @@
 // Kafka as bare as it can be used: the driver's connections, requests and record codec, and nothing else of it.
 import type { Outgoing } from 'faust-ts/transport'
-import type { RecordReader } from '../../src/kafka/record-reader.js'
-import type { RecordWriter } from '../../src/kafka/record-writer.js'
-import type { Wire } from '../../src/kafka/wire.js'
-import type { FetchAnswer } from '../../src/kafka/wire/fetch.js'
+import type * as batches from '../../src/kafka/record-batch.js'
+import type * as readers from '../../src/kafka/record-reader.js'
+import type * as writers from '../../src/kafka/record-writer.js'
+import type * as wires from '../../src/kafka/wire.js'
+import type * as fetching from '../../src/kafka/wire/fetch.js'
+import type * as producing from '../../src/kafka/wire/produce.js'
 import { built } from './built.js'
 import { partitions } from './input.js'
 
-const { openWire, loadCompression } = await built<typeof import('../../src/kafka/wire.js')>('kafka/wire.js')
-const records = await built<typeof import('../../src/kafka/record-reader.js')>('kafka/record-reader.js')
-const writing = await built<typeof import('../../src/kafka/record-writer.js')>('kafka/record-writer.js')
-const { RecordBatch, bytesBeforeLength, field } = await built<typeof import('../../src/kafka/record-batch.js')>('kafka/record-batch.js')
-const { fetch } = await built<typeof import('../../src/kafka/wire/fetch.js')>('kafka/wire/fetch.js')
-const { produce } = await built<typeof import('../../src/kafka/wire/produce.js')>('kafka/wire/produce.js')
+const { openWire, loadCompression } = await built<typeof wires>('kafka/wire.js')
+const { RecordReader } = await built<typeof readers>('kafka/record-reader.js')
+const { RecordWriter } = await built<typeof writers>('kafka/record-writer.js')
+const { RecordBatch, bytesBeforeLength, field } = await built<typeof batches>('kafka/record-batch.js')
+const { fetch } = await built<typeof fetching>('kafka/wire/fetch.js')
+const { produce } = await built<typeof producing>('kafka/wire/produce.js')
 const compression = await loadCompression()
 
 /** Fetches a topic of one node from its beginning: the next answer travels while the last one is worked on. */
 export class BareFetcher {
-  readonly #wire: Wire
+  readonly #wire: wires.Wire
   readonly #topicId: string
-  readonly #readers: readonly RecordReader[]
+  readonly #readers: readonly readers.RecordReader[]
   readonly #offsets: number[] = Array.from({ length: partitions }, () => 0)
-  #answer: Promise<FetchAnswer>
+  #answer: Promise<fetching.FetchAnswer>
 
   static async open(url: string, topic: { readonly name: string; readonly id: string }): Promise<BareFetcher> {
     return new BareFetcher(await connect(url), topic)
   }
 
-  private constructor(wire: Wire, { name, id }: { readonly name: string; readonly id: string }) {
+  private constructor(wire: wires.Wire, { name, id }: { readonly name: string; readonly id: string }) {
     this.#wire = wire
     this.#topicId = id
     this.#readers = Array.from(
       { length: partitions },
-      (_, partition) => new records.RecordReader({ topic: name, partition }, 0, { compression, checksCrc: true }),
+      (_, partition) => new RecordReader({ topic: name, partition }, 0, { compression, checksCrc: true }),
     )
     this.#answer = this.#ask()
   }
 
   /** The readers of what has come. */
-  async next(): Promise<readonly RecordReader[]> {
+  async next(): Promise<readonly readers.RecordReader[]> {
     const { topics } = await this.#answer
     const fetched = (topics[0]?.partitions ?? []).map(part => {
       const reader = this.#readers[part.partition]!
@@ -56,7 +58,7 @@ export class BareFetcher {
     this.#wire.destroy()
   }
 
-  #ask(): Promise<FetchAnswer> {
+  #ask(): Promise<fetching.FetchAnswer> {
     const own = this.#offsets.map((offset, partition) => ({ partition, offset, leaderEpoch: -1, maxBytes: 1024 * 1024 }))
     return this.#wire.request(fetch, {
       maxWaitMs: 500,
@@ -71,7 +73,7 @@ export class BareFetcher {
 /** Offset behind the last whole record batch. */
 function endOf(fetched: Buffer, offset: number): number {
   let next = offset
-  for (let at = 0; at + field.records <= fetched.length; ) {
+  for (let at = 0; at + field.records <= fetched.length;) {
     const end = at + bytesBeforeLength + fetched.readInt32BE(at + field.length)
     if (end > fetched.length) break
     next = new RecordBatch(fetched, at, end).nextOffset
@@ -82,17 +84,17 @@ function endOf(fetched: Buffer, offset: number): number {
 
 /** Writes to one node, acknowledged, some requests at once. */
 export class BareSender {
-  readonly #wire: Wire
+  readonly #wire: wires.Wire
   readonly #topic: string
   readonly #underWay: Promise<void>[] = []
-  readonly #free: (readonly RecordWriter[])[] = []
-  #writers: readonly RecordWriter[] = newWriters()
+  readonly #free: (readonly writers.RecordWriter[])[] = []
+  #writers: readonly writers.RecordWriter[] = newWriters()
 
   static async open(url: string, topic: string): Promise<BareSender> {
     return new BareSender(await connect(url), topic)
   }
 
-  private constructor(wire: Wire, topic: string) {
+  private constructor(wire: wires.Wire, topic: string) {
     this.#wire = wire
     this.#topic = topic
   }
@@ -143,11 +145,11 @@ const mostUnderWay = 5
 const enoughBytes = 256 * 1024
 const closing = { producerId: -1, producerEpoch: -1, baseSequence: -1, isTransactional: false, compression: 'none' } as const
 
-function newWriters(): readonly RecordWriter[] {
-  return Array.from({ length: partitions }, () => new writing.RecordWriter(compression))
+function newWriters(): readonly writers.RecordWriter[] {
+  return Array.from({ length: partitions }, () => new RecordWriter(compression))
 }
 
-function connect(url: string): Promise<Wire> {
+function connect(url: string): Promise<wires.Wire> {
   const { hostname, port } = new URL(url)
   return openWire(
     { host: hostname, port: Number(port) },

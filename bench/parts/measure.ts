@@ -27,13 +27,17 @@ export type Run = (events: number, trial: Trial) => Outcome | Promise<Outcome>
 export interface Sample {
   readonly cpu: number
   readonly wall: number
-  readonly outcome: Outcome
+  /** `null` for a peer, which counts for itself. */
+  readonly outcome: Outcome | null
 }
+
+/** A variant that is no `Run`: a program of somebody else that does the same kind of work. */
+export type Peer = (events: number) => Promise<Sample>
 
 export interface Comparison {
   readonly question: string
-  /** Name of each variant and where it is: `file.ts#function` in this folder, a `Run`. */
-  readonly variants: Readonly<Record<string, string>>
+  /** Name of each variant and where it is: `file.ts#function` in this folder, a `Run`; or a peer. */
+  readonly variants: Readonly<Record<string, string | Peer>>
   /** The variant that the others are measured against; the first by default. */
   readonly baseline?: string
   readonly rounds?: number
@@ -65,7 +69,7 @@ export async function compare(comparison: Comparison): Promise<Row[]> {
   const { question, variants } = comparison
   const samples = await alternate({
     rounds,
-    variants: mapValues(variants, place => () => measure(place, events)),
+    variants: mapValues(variants, variant => () => (typeof variant === 'string' ? measure(variant, events) : variant(events))),
   })
   checkOutcomes(samples)
   const baseline = samples[comparison.baseline ?? Object.keys(variants)[0]!]!
@@ -144,7 +148,9 @@ function toRow(variant: string, samples: readonly Sample[], baseline: readonly S
 }
 
 function checkOutcomes(samples: Readonly<Record<string, readonly Sample[]>>): void {
-  const found = Object.entries(samples).flatMap(([name, own]) => own.map(({ outcome }) => ({ name, outcome })))
+  const found = Object.entries(samples).flatMap(([name, own]) =>
+    own.flatMap(({ outcome }) => outcome ?? []).map(outcome => ({ name, outcome })),
+  )
   const differs = found.find(({ outcome }) => JSON.stringify(outcome) !== JSON.stringify(found[0]!.outcome))
   if (!differs) return
   const show = ({ name, outcome }: (typeof found)[number]): string => `${name}: ${JSON.stringify(outcome)}`

@@ -2,12 +2,14 @@
 import { App } from 'faust-ts'
 import type { Outgoing, OutgoingBatch, Producer } from 'faust-ts/transport'
 import { openBroker } from './bench-broker.js'
+import { outgoingTo } from './doubling.js'
 import { stored } from './fill.js'
 import { partitions, valueOf } from './input.js'
 import type { Outcome, Trial } from './measure.js'
 
 export const many = (events: number, trial: Trial): Promise<Outcome> =>
-  run(events, trial, async producer => {
+  run(events, trial, async (producer, topic) => {
+    const message = messagesTo(topic)
     for (let id = 0; id < events; id++) {
       producer.append(message(id))
       if (producer.isFull) await producer.drained()
@@ -16,40 +18,37 @@ export const many = (events: number, trial: Trial): Promise<Outcome> =>
   })
 
 export const oneByOne = (events: number, trial: Trial): Promise<Outcome> =>
-  run(events, trial, async producer => {
+  run(events, trial, async (producer, topic) => {
+    const message = messagesTo(topic)
     for (let id = 0; id < events; id++) await acknowledged(producer.append(message(id)))
   })
 
-async function run(events: number, trial: Trial, write: (producer: Producer) => Promise<void>): Promise<Outcome> {
+/** One message object, filled in again for each number. */
+export function messagesTo(topic: string): (id: number) => Outgoing {
+  const out = outgoingTo(topic)
+  return id => {
+    out.partition = id % partitions
+    out.timestamp = Date.UTC(2026, 0, 1) + id
+    out.value = valueOf(id)
+    return out
+  }
+}
+
+type Write = (producer: Producer, topic: string) => Promise<void>
+
+async function run(events: number, trial: Trial, write: Write): Promise<Outcome> {
   const broker = openBroker()
+  const topic = broker.name('stored')
   const connection = await new App('bench', { broker: broker.url }).connect()
-  await connection.admin.createTopics([{ name: 'stored', partitions, retentionMs: -1 }])
+  await connection.admin.createTopics([{ name: topic, partitions, retentionMs: -1 }])
   const producer = await connection.producer({})
   trial.start()
-  await write(producer)
+  await write(producer, topic)
   trial.end()
-  const outputs = await stored(connection, 'stored')
+  const outputs = await stored(connection, topic)
   await connection.close()
-  broker.remove()
+  await broker.remove()
   return { events, outputs }
-}
-
-const out: Outgoing = {
-  topic: 'stored',
-  partition: 0,
-  timestamp: 0,
-  key: null,
-  keyStart: 0,
-  keyEnd: 0,
-  value: null,
-  headers: null,
-}
-
-function message(id: number): Outgoing {
-  out.partition = id % partitions
-  out.timestamp = Date.UTC(2026, 0, 1) + id
-  out.value = valueOf(id)
-  return out
 }
 
 function acknowledged(batch: OutgoingBatch): Promise<void> {

@@ -12,20 +12,20 @@ export const oneByOne = (events: number, trial: Trial): Promise<Outcome> => run(
 
 async function run(events: number, trial: Trial, awaited: number): Promise<Outcome> {
   const broker = openBroker()
-  const app = new App('bench', { broker: broker.url })
+  const app = new App(broker.name('bench'), { broker: broker.url })
   const connection = await app.connect()
-  await connection.admin.createTopics([{ name: 'stored', partitions, retentionMs: -1 }])
+  await connection.admin.createTopics([{ name: broker.name('stored'), partitions, retentionMs: -1 }])
   const client = await app.client()
-  const topic = app.topic('stored', { value: unchecked<string>(), codec: text, partitions })
+  const topic = app.topic(broker.name('stored'), { value: unchecked<string>(), codec: text, partitions })
   trial.start()
   for (let id = 0; id < events; id++) {
     const sent = topic.send(valueOf(id), { partition: id % partitions })
     if (id % awaited === awaited - 1 || id === events - 1) await sent
   }
   trial.end()
-  const outputs = await stored(connection, 'stored')
+  const outputs = await stored(connection, broker.name('stored'))
   await client[Symbol.asyncDispose]()
   await connection.close()
-  broker.remove()
+  await broker.remove()
   return { events, outputs }
 }

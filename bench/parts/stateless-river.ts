@@ -7,11 +7,11 @@ import type { Outcome, Trial } from './measure.js'
 
 export async function run(events: number, trial: Trial): Promise<Outcome> {
   const broker = openBroker()
-  const app = new App('bench', { broker: broker.url, partitions, commitInterval: '1s' })
+  const app = new App(broker.name('bench'), { broker: broker.url, partitions, commitInterval: '1s' })
   const connection = await app.connect()
-  await fill(connection, events)
-  const input = app.topic('events', { value: unchecked<BenchEvent>() })
-  const output = app.topic('doubled', { value: unchecked<{ id: number; double: number }>() })
+  await fill(connection, broker, events)
+  const input = app.topic(broker.name('events'), { value: unchecked<BenchEvent>() })
+  const output = app.topic(broker.name('doubled'), { value: unchecked<{ id: number; double: number }>() })
   let seen = 0
   let finish = (): void => undefined
   const finished = new Promise<void>(resolve => (finish = resolve))
@@ -28,8 +28,8 @@ export async function run(events: number, trial: Trial): Promise<Outcome> {
   await finished
   await running.stop()
   trial.end()
-  const outcome = await outputsOf(connection, trial.checked)
+  const outcome = await outputsOf(connection, broker, trial.checked)
   await connection.close()
-  broker.remove()
+  await broker.remove()
   return { events: seen, ...outcome }
 }

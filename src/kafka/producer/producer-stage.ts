@@ -41,6 +41,10 @@ export class ProducerStage {
     return producer
   }
 
+  refresh(): Promise<void> {
+    return this.#link.cluster.refresh()
+  }
+
   get produced(): ProduceArgs[] {
     return this.requests(produce.name) as ProduceArgs[]
   }

@@ -105,6 +105,23 @@ test('while a request is on its way to a broker messages gather; another broker 
   expect(stage.logs.of(orders).values).toEqual(['a', 'b', 'c'])
 })
 
+test('what waits for a broker goes to another one when the leader has moved meanwhile', async () => {
+  let release: () => void = () => undefined
+  stage.fake.on(produce, async ({ partitions }, place) => {
+    if (partitions[0]?.partition === 0) await new Promise<void>(resolve => (release = resolve))
+    return { partitions: partitions.map(part => stage.logs.produce(part, place)) }
+  })
+  send(producer, orders, 'a')
+  await stage.pass(10)
+  send(producer, of(2), 'b')
+  stage.fake.setTopic('orders', [1, 2, 2], { epoch: 1 })
+  await stage.settle(stage.refresh())
+  release()
+  await stage.settle(producer.flush())
+  const places = stage.fake.requests.filter(({ name }) => name === produce.name).map(({ place }) => place)
+  expect([places, stage.logs.of(of(2)).values]).toEqual([['b1:9092', 'b2:9092'], ['b']])
+})
+
 test('batches are small until the limit of the topic is known, and then as large as it allows', async () => {
   stage.logs.limits.set('orders', 100_000)
   const value = 'x'.repeat(1000)

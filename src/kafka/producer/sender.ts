@@ -157,7 +157,7 @@ export class Sender {
       if (!isFitting) break
       waiting.delete(queue)
       const way = this.#wayOf(queue)
-      if (way === nodeId && batch !== undefined && batch === queue.first && author.hasJoined(queue.at)) {
+      if (way === nodeId && batch !== undefined && batch === queue.first) {
         bytes += batch.size
         queue.close(author.identity, author.transactionalId !== null)
         queue.state = 'sending'

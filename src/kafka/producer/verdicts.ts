@@ -104,7 +104,7 @@ export class Verdicts {
     if (queue.first !== batch) return onReady(queue)
     if (error !== null) return this.#fail(queue, error)
     queue.unnumber()
-    onReady(queue)
+    this.#retry(queue, errorFor(errorCode, whatOf(queue)), errorCode)
   }
 
   #retry(queue: PartitionQueue, error: FaustError, errorCode: number): void {

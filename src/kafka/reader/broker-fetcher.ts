@@ -138,4 +138,4 @@ const shortWaitMs = 20
 const patienceMs = 30_000
 /** Of one partition, and of one answer; a record batch comes whole, however large. */
 const mostBytes = 1024 * 1024
-const mostBytesAtOnce = 8 * 1024 * 1024
+const mostBytesAtOnce = 4 * 1024 * 1024

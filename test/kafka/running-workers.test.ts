@@ -1,0 +1,102 @@
+import { App, unchecked, type Running } from 'faust-ts'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { silentLogger } from '../../src/lib/log.js'
+import type { Cluster } from '../../scripts/kafka/cluster.js'
+import type { Connection } from '../../src/transport/transport.js'
+import { startCluster } from './cluster.js'
+import { eventually } from './steering.js'
+
+/** Two workers of one app, what they have seen by partition, and somebody who sends. */
+class Stage {
+  readonly seen = new Map<number, number[]>()
+  readonly #topic: string
+  readonly #broker: string
+  readonly #client: App
+
+  constructor(topic: string, bootstrap: string) {
+    this.#topic = topic
+    this.#broker = `kafka://${bootstrap}`
+    this.#client = new App(`${topic}-client`, { broker: this.#broker, logger: silentLogger })
+    onTestFinished(() => this.#client[Symbol.asyncDispose]())
+  }
+
+  async admin(): Promise<Connection['admin']> {
+    const connection = await this.#client.connect()
+    onTestFinished(() => connection.close())
+    return connection.admin
+  }
+
+  async workers(count: number): Promise<readonly Running[]> {
+    const running = await Promise.all(Array.from({ length: count }, () => this.#worker()))
+    for (const one of running) onTestFinished(() => one.stop())
+    return running
+  }
+
+  async send(partitions: number, first: number, count: number): Promise<void> {
+    const topic = this.#client.topic(this.#topic, { value: unchecked<number>() })
+    for (let n = first; n < first + count; n++)
+      await Promise.all(Array.from({ length: partitions }, (_, partition) => topic.send(n, { partition })))
+  }
+
+  async hasSeen(partitions: number, last: number): Promise<void> {
+    await eventually(`${last} in each of ${partitions} partitions`, () =>
+      Promise.resolve(Array.from({ length: partitions }, (_, at) => this.seen.get(at)?.at(-1)).every(n => n === last)),
+    )
+  }
+
+  #worker(): Promise<Running> {
+    const app = new App(`${this.#topic}-app`, { broker: this.#broker, logger: silentLogger, sessionTimeout: '3s' })
+    const topic = app.topic(this.#topic, { value: unchecked<number>(), partitions: 2 })
+    app.agent('watching', { topic }, async stream => {
+      for await (const { value, partition } of stream.events()) {
+        this.seen.set(partition, [...(this.seen.get(partition) ?? []), value])
+      }
+    })
+    return app.start()
+  }
+}
+
+test('partitions are added while workers run: they are read from their beginning, and the others go on', async () => {
+  const stage = new Stage('growing', inject('kafka'))
+  const admin = await stage.admin()
+  await stage.workers(2)
+  await stage.send(2, 0, 20)
+  await stage.hasSeen(2, 19)
+  await admin.addPartitions('growing', 5)
+  await stage.send(5, 20, 20)
+  await stage.hasSeen(5, 39)
+  expect(stage.seen.get(0)).toEqual(range(0, 40))
+  expect(stage.seen.get(4)).toEqual(range(20, 40))
+})
+
+test('a topic is deleted and created again while workers run: they read the new one from its beginning', async () => {
+  const stage = new Stage('again-and-again', inject('kafka'))
+  const admin = await stage.admin()
+  await stage.workers(2)
+  await stage.send(2, 0, 20)
+  await stage.hasSeen(2, 19)
+  await admin.deleteTopics(['again-and-again'])
+  await admin.createTopics([{ name: 'again-and-again', partitions: 2 }])
+  await stage.send(2, 100, 20)
+  await stage.hasSeen(2, 119)
+  for (const partition of [0, 1]) expect(stage.seen.get(partition)).toEqual([...range(0, 20), ...range(100, 120)])
+})
+
+test('a broker that stands still for longer than the session: workers go on when it does, nothing is lost', async () => {
+  await using cluster: Cluster = await startCluster()
+  const stage = new Stage('standing-still', cluster.bootstrap())
+  await stage.workers(2)
+  await stage.send(2, 0, 20)
+  await stage.hasSeen(2, 19)
+  cluster.freeze(1)
+  const sent = stage.send(2, 20, 20)
+  await new Promise(resolve => setTimeout(resolve, 5000))
+  cluster.thaw(1)
+  await sent
+  await stage.hasSeen(2, 39)
+  for (const partition of [0, 1]) expect([...new Set(stage.seen.get(partition))]).toEqual(range(0, 40))
+})
+
+function range(first: number, end: number): number[] {
+  return Array.from({ length: end - first }, (_, index) => first + index)
+}
