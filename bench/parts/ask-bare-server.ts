@@ -21,5 +21,7 @@ reader.add(requests, 'latest', batch => {
   }
   return true
 })
+// Whoever waits for the embedded broker keeps no process alive.
+setInterval(() => {}, 1e9)
 while (reader.position(requests) === undefined) await new Promise(resolve => setImmediate(resolve))
 process.send!('up')

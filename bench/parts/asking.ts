@@ -3,6 +3,9 @@ import type { AskSample } from '../ask.js'
 
 const [warmUp, alone, together, underWay] = [2000, 1000, 100_000, 256]
 
+// Whoever waits for the embedded broker keeps no process alive.
+setInterval(() => {}, 1e9)
+
 export async function measureAsks(ask: (n: number) => Promise<unknown>): Promise<AskSample> {
   const first = await timed(() => ask(0))
   await many(ask, warmUp)

@@ -5,7 +5,8 @@ const warmUpMs = 700
 const warmUpEvents = 100_000
 const checkedEvents = 20_000
 
-const [place = '', events = ''] = process.argv.slice(2)
+const [place = '', count = ''] = process.argv.slice(2)
+const events = Number(count)
 const [file, name = 'run'] = place.split('#')
 const variants = (await import(new URL(file!, import.meta.url).href)) as Record<string, Run>
 const run = variants[name]
@@ -15,10 +16,10 @@ if (!run) throw new Error(`${file} has no function "${name}".`)
 setInterval(() => {}, 1e9)
 
 const untimed = (checked: boolean): Trial => ({ checked, start: () => {}, end: () => {} })
-const { checksum } = await run(checkedEvents, untimed(true))
+const { checksum } = await run(Math.min(checkedEvents, events), untimed(true))
 const end = performance.now() + warmUpMs
-while (performance.now() < end) await run(warmUpEvents, untimed(false))
-const sample = await time(run, Number(events))
+while (performance.now() < end) await run(Math.min(warmUpEvents, events), untimed(false))
+const sample = await time(run, events)
 process.send!({ ...sample, outcome: { ...sample.outcome, checksum } }, () => process.exit())
 
 async function time(measured: Run, count: number): Promise<Sample> {

@@ -29,8 +29,8 @@ async function flow(bootstrap: string, options: Partial<FleetOptions> = {}): Pro
   expect(findings.problems).toEqual([])
   expect(findings.kills).toBeGreaterThan(3)
   expect(findings.acknowledged).toBeGreaterThan(100)
-  // A kill repeats what came between two commits, 200 ms apart: with room for a slow one.
-  expect(findings.duplicates).toBeLessThan((findings.kills * findings.acknowledged) / seconds / 2)
+  // A kill repeats what was done since the last commit, 200 ms before: a second's worth leaves room for what had piled up.
+  expect(findings.duplicates).toBeLessThan((findings.kills * findings.acknowledged) / seconds)
   expect(findings.longestPauseMs).toBeLessThan(20_000)
 }
 

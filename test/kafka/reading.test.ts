@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import type { Cluster } from '../../scripts/kafka/cluster.js'
-import type { PartitionView } from '../../scripts/kafka/metadata.js'
+import { expect, inject, test } from 'vitest'
 import { deleteRecords, deleteTopics } from '../../src/kafka/wire/topics.js'
 import { seededRandom } from '../../src/lib/random.js'
-import { startCluster } from './cluster.js'
 import { produceLines } from './java-tools.js'
-import { createTopic, eventually, leaderOf, moveLeader, partitionsOf } from './steering.js'
-import { Counting, numbers, Reading, send, store, Traffic } from './traffic.js'
+import { createTopic, eventually, partitionsOf } from './steering.js'
+import { Counting, expectCounted, numbers, Reading, send, store, Traffic } from './traffic.js'
 
 const bootstrap = inject('kafka')
 const kept = { 'retention.ms': '-1' }
@@ -145,10 +142,7 @@ test('connections that are cut again and again, mid-request: everything is deliv
     traffic.cut()
   }
   await counting.stop()
-  for (const [partition, reading] of readings.entries()) {
-    await reading.has(counting.sent[partition]!)
-    expect(reading.values).toEqual(numbers(counting.sent[partition]!))
-  }
+  await expectCounted(readings, counting)
   expect(traffic.errors).toEqual([])
 })
 
@@ -179,62 +173,4 @@ test('three hundred partitions, of which most are quiet, some busy and some paus
   }
   for (const slow of readings.slice(0, 20)) await slow.has(200)
   expect(traffic.errors).toEqual([])
-})
-
-describe('three nodes', () => {
-  let cluster: Cluster
-  beforeAll(async () => {
-    cluster = await startCluster({ nodes: 3 })
-  })
-  afterAll(() => cluster.close())
-
-  test('leaders that move, and one that is killed and comes back: everything is delivered once, in order', async () => {
-    const brokers = cluster.bootstrap()
-    await createTopic(brokers, { name: 'followed', partitions: 3, replicas: 3, config: kept })
-    const traffic = await Traffic.open(brokers)
-    const reader = traffic.reader()
-    const readings = [0, 1, 2].map(partition => new Reading(reader, { topic: 'followed', partition }))
-    const counting = new Counting(await (await Traffic.open(brokers)).producer(), 'followed', 3)
-    for (const node of [1, 2, 3, 1]) await moveLeader(brokers, { topic: 'followed', partition: 0 }, node)
-    const leader = await leaderOf(brokers, { topic: 'followed', partition: 1 })
-    await cluster.kill(leader)
-    await sleep(4000)
-    await cluster.start(leader)
-    cluster.freeze((leader % 3) + 1)
-    await sleep(1500)
-    cluster.thaw((leader % 3) + 1)
-    await counting.stop()
-    for (const [partition, reading] of readings.entries()) {
-      await reading.has(counting.sent[partition]!)
-      expect(reading.values).toEqual(numbers(counting.sent[partition]!))
-    }
-    expect(traffic.errors).toEqual([])
-  })
-
-  test('a leader that has lost messages: reading goes on where the logs part, and the new messages are not skipped', async () => {
-    const brokers = cluster.bootstrap()
-    const at = { topic: 'parted', partition: 0 }
-    const config = { ...kept, 'min.insync.replicas': '1', 'unclean.leader.election.enable': 'true' }
-    await createTopic(brokers, { name: 'parted', replicas: 2, config })
-    const traffic = await Traffic.open(brokers)
-    const reader = traffic.reader()
-    const producer = await (await Traffic.open(brokers)).producer()
-    const reading = new Reading(reader, at)
-    await store(producer, at, ['both'])
-    await reading.has(1)
-    const leader = await leaderOf(brokers, at)
-    const [{ replicas }] = (await partitionsOf(brokers, 'parted')) as [PartitionView]
-    const follower = replicas.find(node => node !== leader) ?? 0
-    await cluster.kill(follower)
-    await sleep(4000)
-    await store(producer, at, ['lost', 'lost', 'lost'])
-    await reading.has(4)
-    await cluster.kill(leader)
-    await cluster.start(follower)
-    await eventually('an unclean leader', async () => (await leaderOf(brokers, at)) === follower)
-    await store(producer, at, ['new', 'newer', 'newest', 'more'])
-    await eventually('what is new', () => Promise.resolve(reading.values.at(-1) === 'more'))
-    expect(reading.values).toEqual(['both', 'lost', 'lost', 'lost', 'new', 'newer', 'newest', 'more'])
-    await cluster.start(leader)
-  })
 })

@@ -133,6 +133,14 @@ export class Counting {
   }
 }
 
+/** Each partition has delivered everything that was counted, once and in order. */
+export async function expectCounted(readings: readonly Reading[], { sent }: Counting): Promise<void> {
+  for (const [partition, reading] of readings.entries()) {
+    await reading.has(sent[partition]!)
+    expect(reading.values).toEqual(numbers(sent[partition]!))
+  }
+}
+
 export function send(producer: KafkaProducer, at: TopicPartition, value: string | Uint8Array | null): OutgoingBatch {
   return producer.append({ ...at, timestamp: Date.now(), key: null, keyStart: 0, keyEnd: 0, value, headers: null })
 }

@@ -1,67 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
-import type { Cluster } from '../../scripts/kafka/cluster.js'
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { FencedError } from '../../src/errors.js'
 import { KafkaGroup } from '../../src/kafka/group/group.js'
-import type { KafkaProducer } from '../../src/kafka/producer/producer.js'
 import { seededRandom } from '../../src/lib/random.js'
 import type { Group, Membership, TopicPartition } from '../../src/transport/transport.js'
-import { startCluster } from './cluster.js'
-import { createTopic, eventually, moveCoordinator } from './steering.js'
+import { createTopic } from './steering.js'
 import { numbers, Reading, send, store, Traffic } from './traffic.js'
+import { Transactions } from './transactions.js'
 
 const bootstrap = inject('kafka')
 const kept = { 'retention.ms': '-1' }
-const versions = [1, 2]
-
-/** Transactions one after the other until `stop`, some of them aborted; what was committed, by partition. */
-class Transactions {
-  readonly committed: string[][]
-  count = 0
-  readonly #done: Promise<void>
-  #isStopped = false
-
-  constructor(producer: KafkaProducer, topic: string, partitions: number) {
-    this.committed = Array.from({ length: partitions }, () => [])
-    this.#done = this.#run(producer, topic)
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    await this.#done
-  }
-
-  async #run(producer: KafkaProducer, topic: string): Promise<void> {
-    const random = seededRandom(5)
-    for (; !this.#isStopped; this.count++) {
-      await producer.begin()
-      const values = this.committed.map((_, partition) =>
-        random.next() < 0.3 ? [] : numbers(1 + Math.floor(random.next() * 5)).map(index => `${this.count}.${partition}.${index}`),
-      )
-      for (const [partition, own] of values.entries()) for (const value of own) send(producer, { topic, partition }, value)
-      if (random.next() < 0.5) await producer.flush()
-      if (random.next() < 0.3) await producer.abort()
-      else {
-        await producer.commit([], null)
-        for (const [partition, own] of values.entries()) this.committed[partition]!.push(...own)
-      }
-    }
-  }
-
-  /** What was committed is seen once, in order, and nothing else. */
-  async expectSeen(brokers: string, topic: string): Promise<void> {
-    const traffic = await Traffic.open(brokers)
-    const reader = traffic.reader()
-    const last = await traffic.producer()
-    for (const [partition, expected] of this.committed.entries()) {
-      const reading = new Reading(reader, { topic, partition })
-      await store(last, { topic, partition }, ['last'])
-      await eventually('the last message', () => Promise.resolve(reading.values.at(-1) === 'last'))
-      expect(reading.values.slice(0, -1)).toEqual(expected)
-    }
-    expect(traffic.errors).toEqual([])
-  }
-}
 
 /** A member that is alone in its group, and one generation of its membership. */
 async function join(traffic: Traffic, group: Group, topic: string): Promise<Membership> {
@@ -77,7 +25,7 @@ function groupOf(traffic: Traffic, groupId: string): KafkaGroup {
   return group
 }
 
-describe.for(versions)('version %i of the protocol', version => {
+describe.for([1, 2])('version %i of the protocol', version => {
   test('connections that are cut again and again: what was committed is seen once, nothing else ever', async () => {
     const topic = `cut-transactions-${version}`
     await createTopic(bootstrap, { name: topic, partitions: 3, config: kept })
@@ -196,33 +144,4 @@ describe.for(versions)('version %i of the protocol', version => {
     await output.has(400)
     expect(output.values).toEqual(numbers(400))
   })
-})
-
-describe('three nodes', () => {
-  let cluster: Cluster
-  beforeAll(async () => {
-    cluster = await startCluster({ nodes: 3 })
-  })
-  afterAll(() => cluster.close())
-
-  test.for(versions)(
-    'coordinators that move and nodes that are killed: what was committed is seen once (version %i)',
-    async version => {
-      const brokers = cluster.bootstrap()
-      const topic = `moving-transactions-${version}`
-      await createTopic(brokers, { name: topic, partitions: 3, replicas: 3, config: kept })
-      const traffic = await Traffic.open(brokers, { level: version })
-      const transactions = new Transactions(await traffic.producer({ transactionalId: topic }), topic, 3)
-      for (const node of [1, 2, 3]) await moveCoordinator(brokers, node, { name: topic, kind: 'transaction' })
-      for (const node of [3, 1]) {
-        await cluster.kill(node)
-        await sleep(4000)
-        await cluster.start(node)
-      }
-      await sleep(500)
-      await transactions.stop()
-      expect(transactions.count).toBeGreaterThan(20)
-      await transactions.expectSeen(brokers, topic)
-    },
-  )
 })

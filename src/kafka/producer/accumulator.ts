@@ -100,8 +100,7 @@ export class Accumulator {
     writer.restart()
     const limit = Math.max(usualBytes, field.records + bytes)
     const batch = new UnsentBatch(queue.at, { writer, openedMs: clock.elapsed(), limit })
-    batch.add(message)
-    this.#bytes += batch.size
+    this.#bytes += batch.add(message)
     this.#unsettled.set(batch, queue)
     queue.push(batch)
     onBatch(queue)

@@ -1,3 +1,4 @@
+import { ClosedError } from '../../errors.js'
 import type { Outgoing, OutgoingBatch, TopicPartition } from '../../transport/transport.js'
 import type { Closing, RecordWriter } from '../record-writer.js'
 
@@ -10,12 +11,15 @@ export class UnsentBatch implements OutgoingBatch {
   /** Bytes that it may have, head included. */
   readonly limit: number
   count = 0
+  /** Bytes so far. */
+  size = 0
   baseOffset = -1
   isSettled = false
   error: Error | null = null
   /** As it goes out, every time the same, so that the broker knows it again; `null` while it takes messages. */
   bytes: Buffer | null = null
-  readonly #writer: RecordWriter
+  /** Others write with it once this batch is settled, so that whoever keeps the batch keeps no bytes. */
+  #writer: RecordWriter | null
   #waiting: (() => void)[] | null = null
 
   constructor({ topic, partition }: TopicPartition, options: { writer: RecordWriter; openedMs: number; limit: number }) {
@@ -26,21 +30,18 @@ export class UnsentBatch implements OutgoingBatch {
     this.#writer = options.writer
   }
 
-  /** Bytes so far. */
-  get size(): number {
-    return this.#writer.size
-  }
-
   /** Copies a message; returns its bytes. Throws `EncodeError` for a timestamp that is none. */
   add(message: Outgoing): number {
-    const before = this.#writer.size
-    this.#writer.append(message)
+    const writer = this.#open
+    const before = this.size
+    writer.append(message)
     this.count++
-    return this.#writer.size - before
+    this.size = writer.size
+    return this.size - before
   }
 
   close(closing: Closing): void {
-    this.bytes = this.#writer.close(closing)
+    this.bytes = this.#open.close(closing)
   }
 
   onSettled(run: () => void): void {
@@ -50,12 +51,19 @@ export class UnsentBatch implements OutgoingBatch {
 
   /** Gives back the writer, which nobody reads from any more. */
   settle(error: Error | null): RecordWriter {
+    const writer = this.#open
+    this.#writer = null
     this.bytes = null
     this.isSettled = true
     this.error = error
     const waiting = this.#waiting
     this.#waiting = null
     if (waiting !== null) for (const run of waiting) run()
+    return writer
+  }
+
+  get #open(): RecordWriter {
+    if (this.#writer === null) throw new ClosedError('Cannot use a batch that is settled.')
     return this.#writer
   }
 }

@@ -189,7 +189,9 @@ export class FetchLoop {
   #onRefused(feed: PartitionFeed, errorCode: number): void {
     if (errorCode === errorCodes.OFFSET_OUT_OF_RANGE) {
       feed.seeks = earliest
-      this.wake(feed)
+      // Who has just been told to begin here asks again later.
+      if (feed.offset === feed.placedAt) this.#lookFor(feed)
+      else this.wake(feed)
     } else if (errorCode === errorCodes.CORRUPT_MESSAGE) this.#onUnreadable(feed, errorFor(errorCode, feed.what))
     else this.#onLost(feed, errorCode)
   }

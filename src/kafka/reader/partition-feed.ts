@@ -20,6 +20,8 @@ export class PartitionFeed {
   highWatermark: number | undefined
   /** Since when the cluster does not know the partition, on the monotonic clock. */
   unknownSinceMs: number | null = null
+  /** The offset that its leader has named last as the beginning or the end. */
+  placedAt = -1
   /** What could not be read at this offset is read once more before it counts as damaged. */
   damagedAt = -1
   /** Which offset to ask for before anything can be read; `null` when it is known. */
@@ -63,6 +65,7 @@ export class PartitionFeed {
   /** Reading goes on here. */
   moveTo(offset: number): void {
     this.drop()
+    this.placedAt = offset
     this.seeks = null
     this.#records.position = offset
     this.#records.leaderEpoch = -1

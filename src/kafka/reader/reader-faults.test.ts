@@ -49,6 +49,18 @@ test('an offset that the log does not have counts as the earliest, with a line i
   expect(stage.reader.position(orders)).toBe(3)
 })
 
+test('a broker that contradicts itself about where its log begins is not asked without a pause', async () => {
+  stage.logs.of(orders).start = 5
+  stage.logs.of(orders).end = 9
+  stage.fake.on(listOffsets, () => ({
+    partitions: [{ ...orders, errorCode: 0, offset: 0, timestamp: -1, leaderEpoch: 0 }],
+  }))
+  stage.read(orders, 'earliest')
+  await stage.pass(5000)
+  expect(stage.fetches.length).toBeGreaterThan(3)
+  expect(stage.fetches.length).toBeLessThan(20)
+})
+
 test('a log that has lost what was read is read on from where it parts', async () => {
   stage.logs.store(orders, batchOf(['a']), batchOf(['b']))
   const each = stage.read(orders)
