@@ -47,7 +47,8 @@ export function parentOfWorker(): Parent | null {
   if (number === undefined || process.send === undefined) return null
   return {
     number: Number(number),
-    ready: () => void (process.connected && process.send?.(readyMessage)),
+    // A parent that dies meanwhile is no error of the worker: `onGone` tells.
+    ready: () => void (process.connected && process.send?.(readyMessage, undefined, undefined, () => undefined)),
     onGone: run => void (process.connected ? process.once('disconnect', run) : run()),
   }
 }
