@@ -1,4 +1,5 @@
-import { ClosedError, CommitError, FencedError, SendError, TransportError } from '../errors.js'
+import { CommitError, TransportError } from '../errors.js'
+import { outsideTransaction, producerClosed, requireStored, transactionAborted } from '../transport/producer-refusals.js'
 import type { Membership, Outgoing, OutgoingBatch, PartitionOffset, Producer } from '../transport/transport.js'
 import { maxMessageBytes } from './block/layout.js'
 import { asCommitError } from './group/offsets.js'
@@ -39,7 +40,7 @@ export class BatchProducer<Batch extends OpenBatch> implements Producer {
     this.#life = life
     this.#courier = courier
     this.#outbox = new Outbox(life, courier)
-    if (courier.isTransactional) this.#outbox.refuse = outside
+    if (courier.isTransactional) this.#outbox.refuse = outsideTransaction
     const end = (): void => this.#outbox.end(what => life.refusal(what))
     this.#detach = life.attach(end, () => this.close())
   }
@@ -78,11 +79,11 @@ export class BatchProducer<Batch extends OpenBatch> implements Producer {
     if (offsets.length > 0 && membership === null)
       throw new CommitError('Cannot commit offsets without a membership. Pass the one that join() gave.', { retriable: false })
     this.#state = 'ending'
-    this.#outbox.refuse = outside
+    this.#outbox.refuse = outsideTransaction
     const copy = offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
     await this.#outbox.flush()
     this.#check(what)
-    this.#checkSent()
+    requireStored(this.#outbox.failed)
     await this.#end({ what, isCommit: true, offsets: copy, membership }).catch(asCommitError)
   }
 
@@ -91,8 +92,8 @@ export class BatchProducer<Batch extends OpenBatch> implements Producer {
     this.#check(what)
     if (this.#state === 'idle') return
     this.#state = 'ending'
-    this.#outbox.refuse = outside
-    this.#outbox.drop(({ topic, partition }) => aborted(topic, partition))
+    this.#outbox.refuse = outsideTransaction
+    this.#outbox.drop(transactionAborted)
     await this.#outbox.flush()
     await this.#end({ what, isCommit: false, offsets: [], membership: null })
   }
@@ -102,7 +103,7 @@ export class BatchProducer<Batch extends OpenBatch> implements Producer {
     const isOpen = this.#state !== 'idle'
     this.#state = 'closed'
     this.#detach()
-    this.#outbox.end(closed)
+    this.#outbox.end(producerClosed)
     await this.#courier.close(isOpen)
   }
 
@@ -113,35 +114,9 @@ export class BatchProducer<Batch extends OpenBatch> implements Producer {
 
   #check(what: string): void {
     if (this.#life.isEnded) throw this.#life.refusal(what)
-    if (this.#state === 'closed') throw closed(what)
+    if (this.#state === 'closed') throw producerClosed(what)
     if (!this.#courier.isTransactional) {
       throw new TransportError(`Cannot ${what}: this producer has no transactionalId. Open one that has.`, { retriable: false })
     }
   }
-
-  #checkSent(): void {
-    const { failed } = this.#outbox
-    if (failed === null) return
-    if (failed.error instanceof FencedError) throw failed.error
-    const { topic, partition, error } = failed
-    const why = error?.message ?? 'unknown'
-    throw new SendError(
-      `Cannot commit a transaction: its messages for "${topic}"[${partition}] were not stored (${why}). Abort it.`,
-      { topic, cause: error },
-    )
-  }
-}
-
-function outside(what: string): TransportError {
-  return new TransportError(`Cannot ${what}: no transaction is open. Call begin() first.`, { retriable: false })
-}
-
-function closed(what: string): ClosedError {
-  return new ClosedError(`Cannot ${what}: the producer is closed. Open another one.`)
-}
-
-function aborted(topic: string, partition: number): SendError {
-  return new SendError(`Did not send messages to "${topic}"[${partition}]: their transaction was aborted. Send them again.`, {
-    topic,
-  })
 }

@@ -124,7 +124,7 @@ export interface Fetched extends FetchAnswer {
   readonly values: readonly (string | null)[]
 }
 
-export function blockOf({ at, values, keys }: Values): Buffer {
+function blockOf({ at, values, keys }: Values): Buffer {
   const block = new OpenBlock()
   values.forEach((value, index) => {
     const key = keys === undefined ? null : Buffer.from(keys[index] ?? '')

@@ -186,7 +186,7 @@ export interface TransactionalRecord {
   readonly open: { readonly count: number; readonly transaction: number; readonly partitions: readonly StoredPartition[] } | null
 }
 
-export type StoredPartition = readonly [topic: string, topicId: string, partition: number]
+type StoredPartition = readonly [topic: string, topicId: string, partition: number]
 
 interface Ended {
   readonly count: number

@@ -129,7 +129,7 @@ export interface MemberStamp {
   readonly generation: number
 }
 
-export interface WireMember {
+interface WireMember {
   readonly memberId: string
   readonly instanceId: string | null
   readonly metadata: Base64

@@ -1,4 +1,5 @@
-import { ClosedError, CommitError, FencedError, SendError, TransportError, type FaustError } from '../../errors.js'
+import { CommitError, TransportError, type FaustError } from '../../errors.js'
+import { outsideTransaction, producerClosed, requireStored, transactionAborted } from '../../transport/producer-refusals.js'
 import type {
   Membership,
   Outgoing,
@@ -13,7 +14,6 @@ import { IdempotentAuthor } from './idempotent-author.js'
 import { Sender } from './sender.js'
 import { defaultMaxBytes, TopicLimits } from './topic-limits.js'
 import { Transaction } from './transaction.js'
-import type { UnsentBatch } from './unsent-batch.js'
 
 /** A producer: what gathers its messages, what sends them, and the transaction that it has open. */
 export class KafkaProducer implements Producer {
@@ -45,7 +45,7 @@ export class KafkaProducer implements Producer {
     this.#transaction = author instanceof Transaction ? author : null
     if (this.#transaction === null) return
     this.#transaction.onFatal = error => this.#onFatal(error)
-    accumulator.refuse = outside
+    accumulator.refuse = outsideTransaction
   }
 
   append(message: Outgoing): OutgoingBatch {
@@ -79,6 +79,7 @@ export class KafkaProducer implements Producer {
     this.#accumulator.refuse = null
     this.#accumulator.failed = null
   }
+
   async commit(offsets: readonly PartitionOffset[], membership: Membership | null): Promise<void> {
     const what = 'commit a transaction'
     const transaction = this.#transactionFor(what)
@@ -90,7 +91,7 @@ export class KafkaProducer implements Producer {
     const copy = offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
     await this.#accumulator.flush()
     this.#transactionFor(what)
-    this.#requireStored()
+    requireStored(this.#accumulator.failed)
     await transaction.commit(copy, membership).catch((error: unknown) => this.#refuseCommit(error))
     this.#settleIdle()
   }
@@ -99,7 +100,7 @@ export class KafkaProducer implements Producer {
     const transaction = this.#transactionFor('abort a transaction')
     if (this.#state === 'idle') return
     this.#stopAppending()
-    this.#accumulator.drop(aborted)
+    this.#accumulator.drop(transactionAborted)
     await this.#accumulator.flush()
     await transaction.abort()
     this.#settleIdle()
@@ -108,14 +109,14 @@ export class KafkaProducer implements Producer {
   async close(): Promise<void> {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#accumulator.end(closed)
+    this.#accumulator.end(producerClosed)
     this.#sender.close()
     if (this.#fatal === null) await this.#transaction?.close()
   }
 
   /** Throws where no transactions are to be had, or no more. */
   #transactionFor(what: string): Transaction {
-    if (this.#state === 'closed') throw closed(what)
+    if (this.#state === 'closed') throw producerClosed(what)
     if (this.#fatal !== null) throw this.#fatal
     if (this.#transaction !== null) return this.#transaction
     const message = `Cannot ${what}: this producer has no transactionalId. Open one that has.`
@@ -124,23 +125,11 @@ export class KafkaProducer implements Producer {
 
   #stopAppending(): void {
     this.#state = 'ending'
-    this.#accumulator.refuse = outside
+    this.#accumulator.refuse = outsideTransaction
   }
 
   #settleIdle(): void {
     if (this.#state === 'ending') this.#state = 'idle'
-  }
-
-  #requireStored(): void {
-    const { failed } = this.#accumulator
-    if (failed === null) return
-    if (failed.error instanceof FencedError) throw failed.error
-    const { topic, partition, error } = failed
-    const why = error?.message ?? 'unknown'
-    throw new SendError(
-      `Cannot commit a transaction: its messages for "${topic}"[${partition}] were not stored (${why}). Abort it.`,
-      { topic, cause: error },
-    )
   }
 
   /** What could not be committed now may be committed by another transaction; under a stale membership never. */
@@ -155,18 +144,4 @@ export class KafkaProducer implements Producer {
     this.#accumulator.refuse = () => error
     this.#accumulator.drop(() => error)
   }
-}
-
-function outside(what: string): TransportError {
-  return new TransportError(`Cannot ${what}: no transaction is open. Call begin() first.`, { retriable: false })
-}
-
-function closed(what: string): ClosedError {
-  return new ClosedError(`Cannot ${what}: the producer is closed. Open another one.`)
-}
-
-function aborted({ topic, partition }: UnsentBatch): SendError {
-  return new SendError(`Did not send messages to "${topic}"[${partition}]: their transaction was aborted. Send them again.`, {
-    topic,
-  })
 }
