@@ -1,8 +1,8 @@
 // Kafka as bare as it can be used: the driver's connections, requests and record codec, and nothing else of it.
 import type { Outgoing } from 'faust-ts/transport'
-import type * as batches from '../../src/kafka/record-batch.js'
-import type * as readers from '../../src/kafka/record-reader.js'
-import type * as writers from '../../src/kafka/record-writer.js'
+import type * as batches from '../../src/kafka/records/record-batch.js'
+import type * as readers from '../../src/kafka/records/record-reader.js'
+import type * as writers from '../../src/kafka/records/record-writer.js'
 import type * as wires from '../../src/kafka/wire.js'
 import type * as fetching from '../../src/kafka/wire/fetch.js'
 import type * as producing from '../../src/kafka/wire/produce.js'
@@ -10,9 +10,9 @@ import { built } from './built.js'
 import { partitions } from './input.js'
 
 const { openWire, loadCompression } = await built<typeof wires>('kafka/wire.js')
-const { RecordReader } = await built<typeof readers>('kafka/record-reader.js')
-const { RecordWriter } = await built<typeof writers>('kafka/record-writer.js')
-const { RecordBatch, bytesBeforeLength, field } = await built<typeof batches>('kafka/record-batch.js')
+const { RecordReader } = await built<typeof readers>('kafka/records/record-reader.js')
+const { RecordWriter } = await built<typeof writers>('kafka/records/record-writer.js')
+const { RecordBatch, bytesBeforeLength, field } = await built<typeof batches>('kafka/records/record-batch.js')
 const { fetch } = await built<typeof fetching>('kafka/wire/fetch.js')
 const { produce } = await built<typeof producing>('kafka/wire/produce.js')
 const compression = await loadCompression()

@@ -1,10 +1,10 @@
 // What the record-batch codec costs per record: `node --import tsx bench/parts/record-batch.ts`.
 import type { Outgoing } from 'faust-ts/transport'
-import { type CompressionName, compressionNames } from '../../src/kafka/compression.js'
-import { crc32c } from '../../src/kafka/crc32c.js'
-import { field } from '../../src/kafka/record-batch.js'
-import { RecordReader } from '../../src/kafka/record-reader.js'
-import { RecordWriter } from '../../src/kafka/record-writer.js'
+import { type CompressionName, compressionNames } from '../../src/kafka/records/compression.js'
+import { crc32c } from '../../src/kafka/records/crc32c.js'
+import { field } from '../../src/kafka/records/record-batch.js'
+import { RecordReader } from '../../src/kafka/records/record-reader.js'
+import { RecordWriter } from '../../src/kafka/records/record-writer.js'
 import { loadCompression } from '../../src/kafka/wire.js'
 import { median, print } from './measure.js'
 

@@ -10,7 +10,7 @@ export function kafkaTransport(settings: KafkaSettings): Transport {
 async function connect(settings: KafkaSettings, context: ConnectionContext): Promise<Connection> {
   const [{ KafkaConnection }, { openCluster }, { loadCompression }] = await Promise.all([
     import('./connection.js'),
-    import('./open-cluster.js'),
+    import('./cluster/open-cluster.js'),
     import('./wire.js'),
   ])
   const [compression, cluster] = await Promise.all([loadCompression(), openCluster(settings, context)])

@@ -6,14 +6,14 @@ import type { Callback, Connection, ConnectionOptions, SASLOptions } from '@plat
 import { TransportError } from '../errors.js'
 import { thrown } from '../lib/thrown.js'
 import { provideWithResolvers } from '../lib/with-resolvers.js'
-import { Compression } from './compression.js'
+import { Compression } from './records/compression.js'
 import type { Sasl, Security } from './security.js'
 import type { Api } from './wire/api.js'
 import { ByteReader } from './wire/byte-reader.js'
 import { ByteWriter } from './wire/byte-writer.js'
 import { apiVersions } from './wire/cluster-apis.js'
 import { connectionFailure, placeOf, refusedLogin, type Endpoint } from './wire/failures.js'
-import { loadZstd } from './zstd.js'
+import { loadZstd } from './records/zstd.js'
 
 export interface WireOptions {
   readonly clientId: string

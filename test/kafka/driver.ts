@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
-import type { Cluster } from '../../src/kafka/cluster.js'
-import { openCluster as open } from '../../src/kafka/open-cluster.js'
+import type { Cluster } from '../../src/kafka/cluster/cluster.js'
+import { openCluster as open } from '../../src/kafka/cluster/open-cluster.js'
 import { readSettings, type KafkaOptions } from '../../src/kafka/settings.js'
 import { systemClock } from '../../src/lib/clock.js'
 import { silentLogger, type Logger } from '../../src/lib/log.js'

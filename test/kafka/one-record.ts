@@ -1,4 +1,4 @@
-import { crc32c } from '../../src/kafka/crc32c.js'
+import { crc32c } from '../../src/kafka/records/crc32c.js'
 
 /** Whose batch it is; nobody's unless said. */
 export interface BatchOwner {

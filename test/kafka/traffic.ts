@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import { TransportError } from '../../src/errors.js'
-import { Cluster } from '../../src/kafka/cluster.js'
+import { Cluster } from '../../src/kafka/cluster/cluster.js'
 import type { Link } from '../../src/kafka/link.js'
 import { KafkaProducer } from '../../src/kafka/producer/producer.js'
 import { KafkaReader } from '../../src/kafka/reader/reader.js'

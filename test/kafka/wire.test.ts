@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest'
-import type { Cluster } from '../../src/kafka/cluster.js'
-import { errorCodes } from '../../src/kafka/error-codes.js'
+import type { Cluster } from '../../src/kafka/cluster/cluster.js'
+import { errorCodes } from '../../src/kafka/wire/error-codes.js'
 import { findCoordinator, metadata } from '../../src/kafka/wire/cluster-apis.js'
 import { alterConfigs, describeConfigs } from '../../src/kafka/wire/configs.js'
 import {

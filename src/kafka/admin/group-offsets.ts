@@ -1,7 +1,7 @@
 import { FencedError, TransportError } from '../../errors.js'
 import type { PartitionOffset } from '../../transport/transport.js'
-import type { Cluster } from '../cluster.js'
-import { errorCodes, errorFor } from '../error-codes.js'
+import type { Cluster } from '../cluster/cluster.js'
+import { errorCodes, errorFor } from '../wire/error-codes.js'
 import { deleteGroups } from '../wire/groups.js'
 import { offsetCommit, offsetFetch } from '../wire/offsets.js'
 

@@ -1,7 +1,7 @@
 import type { PartitionOffset, TopicPartition } from '../../transport/transport.js'
-import { errorFor } from '../error-codes.js'
+import { errorFor } from '../wire/error-codes.js'
 import type { Link } from '../link.js'
-import { requirePartitions } from '../partition-check.js'
+import { requirePartitions } from '../cluster/partition-check.js'
 import { listOffsets } from '../wire/offsets.js'
 
 /** What to look up: a time in milliseconds since 1970, or `earliest` or `latest` of the protocol. */

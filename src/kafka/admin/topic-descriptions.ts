@@ -1,6 +1,6 @@
 import type { TopicDescription } from '../../transport/transport.js'
-import type { Cluster } from '../cluster.js'
-import { errorCodes, errorFor } from '../error-codes.js'
+import type { Cluster } from '../cluster/cluster.js'
+import { errorCodes, errorFor } from '../wire/error-codes.js'
 import { metadata, type TopicMetadata } from '../wire/cluster-apis.js'
 import { describeConfigs, type TopicConfigs } from '../wire/configs.js'
 

@@ -1,7 +1,7 @@
 import type { PartitionOffset, TopicPartition } from '../../transport/transport.js'
-import type { Cluster } from '../cluster.js'
-import type { Purpose } from '../connections.js'
-import type { CoordinatorKey } from '../coordinators.js'
+import type { Cluster } from '../cluster/cluster.js'
+import type { Purpose } from '../cluster/connections.js'
+import type { CoordinatorKey } from '../cluster/coordinators.js'
 import type { CodeAnswer, PartsAnswer } from '../wire/api.js'
 import {
   heartbeat,

@@ -1,5 +1,5 @@
 import { FencedError, type FaustError } from '../../errors.js'
-import { errorCodes, errorFor } from '../error-codes.js'
+import { errorCodes, errorFor } from '../wire/error-codes.js'
 
 /** As `errorFor`; whoever was only forgotten or left behind may join again, whoever was replaced may not. */
 export function groupError(code: number, what: string): FaustError {

@@ -1,5 +1,5 @@
 import type { FaustError } from '../../errors.js'
-import { errorCodes, errorFor } from '../error-codes.js'
+import { errorCodes, errorFor } from '../wire/error-codes.js'
 import type { Link } from '../link.js'
 import type { PartAnswer } from '../wire/api.js'
 import { produce } from '../wire/produce.js'

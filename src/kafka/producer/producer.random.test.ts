@@ -3,7 +3,7 @@ import { TransportError } from '../../errors.js'
 import { seededRandom } from '../../lib/random.js'
 import { virtualClock } from '../../testing/virtual-clock.js'
 import type { OutgoingBatch } from '../../transport/transport.js'
-import { errorCodes } from '../error-codes.js'
+import { errorCodes } from '../wire/error-codes.js'
 import { produce, type ProducedPart } from '../wire/produce.js'
 import { ProducerStage, send } from './producer-stage.js'
 

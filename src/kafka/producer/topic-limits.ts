@@ -1,6 +1,6 @@
 import type { ConnectionContext } from '../../transport/transport.js'
 import { thrown } from '../../lib/thrown.js'
-import type { Cluster } from '../cluster.js'
+import type { Cluster } from '../cluster/cluster.js'
 import { describeConfigs } from '../wire/configs.js'
 
 /** How large batches of a topic may be, in bytes, head included. */

@@ -1,6 +1,6 @@
 import type { Membership, PartitionOffset, TopicPartition } from '../../transport/transport.js'
-import type { Cluster } from '../cluster.js'
-import { errorFor } from '../error-codes.js'
+import type { Cluster } from '../cluster/cluster.js'
+import { errorFor } from '../wire/error-codes.js'
 import type { Api, PartAnswer } from '../wire/api.js'
 import {
   addOffsetsToTransaction,

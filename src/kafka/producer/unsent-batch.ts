@@ -1,6 +1,6 @@
 import { ClosedError } from '../../errors.js'
 import type { Outgoing, OutgoingBatch, TopicPartition } from '../../transport/transport.js'
-import type { Closing, RecordWriter } from '../record-writer.js'
+import type { Closing, RecordWriter } from '../records/record-writer.js'
 
 /** A batch that takes messages until it is closed, goes out once or several times, and is settled when its fate is known. */
 export class UnsentBatch implements OutgoingBatch {

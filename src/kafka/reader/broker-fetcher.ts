@@ -1,5 +1,5 @@
-import type { Purpose } from '../connections.js'
-import type { Cluster } from '../cluster.js'
+import type { Purpose } from '../cluster/connections.js'
+import type { Cluster } from '../cluster/cluster.js'
 import { fetch, type FetchAnswer, type FetchArgs, type FetchedPartition } from '../wire/fetch.js'
 import type { PartitionFeed } from './partition-feed.js'
 

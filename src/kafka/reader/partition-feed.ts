@@ -1,6 +1,6 @@
 import type { Batch, Deliver, Start, TopicPartition } from '../../transport/transport.js'
-import { RecordReader, type Fetched, type RecordReaderOptions } from '../record-reader.js'
-import type { Route } from '../route.js'
+import { RecordReader, type Fetched, type RecordReaderOptions } from '../records/record-reader.js'
+import type { Route } from '../cluster/route.js'
 import { earliest, latest } from '../wire/offsets.js'
 
 /**

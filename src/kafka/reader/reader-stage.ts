@@ -1,10 +1,10 @@
 // What tests of the reader act on: a fake cluster with partitions, and a reader of it, in virtual time.
 import { seededRandom } from '../../lib/random.js'
 import type { Batch, Isolation, Start, TopicPartition } from '../../transport/transport.js'
-import { Cluster } from '../cluster.js'
-import { noCompression } from '../fake-batch.js'
-import { FakeLogs, type SteppedClock } from '../fake-logs.js'
-import { FakeCluster } from '../fake-wire.js'
+import { Cluster } from '../cluster/cluster.js'
+import { noCompression } from '../records/fake-batch.js'
+import { FakeLogs, type SteppedClock } from '../cluster/fake-logs.js'
+import { FakeCluster } from '../cluster/fake-wire.js'
 import { fetch, type FetchArgs } from '../wire/fetch.js'
 import { KafkaReader } from './reader.js'
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ClosedError, TransportError } from '../../errors.js'
 import { virtualClock } from '../../testing/virtual-clock.js'
-import { batchOf, markerOf } from '../fake-batch.js'
+import { batchOf, markerOf } from '../records/fake-batch.js'
 import { asked, ReaderStage } from './reader-stage.js'
 
 const orders = { topic: 'orders', partition: 0 }

@@ -1,5 +1,5 @@
-import type { Cluster } from '../cluster.js'
-import { errorCodes } from '../error-codes.js'
+import type { Cluster } from '../cluster/cluster.js'
+import { errorCodes } from '../wire/error-codes.js'
 import { listOffsets } from '../wire/offsets.js'
 import type { PartitionFeed } from './partition-feed.js'
 
