@@ -5,6 +5,7 @@ import type { Outgoing } from '../../transport/transport.js'
 import type { Compression } from '../records/compression.js'
 import { field } from '../records/record-batch.js'
 import { mostRecordBytes, RecordWriter } from '../records/record-writer.js'
+import { divided } from './division.js'
 import { PartitionQueue } from './partition-queue.js'
 import type { TopicLimits } from './topic-limits.js'
 import { UnsentBatch } from './unsent-batch.js'
@@ -67,8 +68,28 @@ export class Accumulator {
   settle(queue: PartitionQueue, error: Error | null): void {
     const batch = queue.first
     if (batch === undefined) return
-    const writer = this.#settle(queue, batch, error)
-    if (batch.size <= mostSpareBytes && this.#spare.length < mostSpare) this.#spare.push(writer)
+    this.#keep(this.#settle(queue, batch, error), batch.size)
+  }
+
+  /** The broker has certainly not stored a queue's first batch: several go in its place, a new one from each of these places on. */
+  divide(queue: PartitionQueue, places: readonly number[]): readonly UnsentBatch[] {
+    const whole = queue.first
+    if (whole === undefined) return []
+    const pieces = divided(whole, places, this.#options.compression)
+    queue.divide(pieces)
+    this.#unsettled.delete(whole)
+    this.#bytes -= whole.size
+    for (const piece of pieces) {
+      this.#unsettled.set(piece, queue)
+      this.#bytes += piece.size
+    }
+    this.#keep(whole.divide(pieces), whole.size)
+    return pieces
+  }
+
+  /** A batch that is not under way will not be stored. */
+  fail(queue: PartitionQueue, batch: UnsentBatch, error: Error): void {
+    this.#settle(queue, batch, error)
   }
 
   /** Fails what waits, of one queue or of all; what is under way goes on. */
@@ -93,7 +114,7 @@ export class Accumulator {
     const { maxBytes, usualBytes } = limits.of(message.topic)
     const bytes = exactBytes(message)
     if (field.records + bytes > maxBytes) {
-      limits.ask(message.topic)
+      void limits.ask(message.topic)
       throw tooLarge(message, maxBytes)
     }
     const writer = this.#spare.pop() ?? new RecordWriter(compression, leastRoom)
@@ -120,6 +141,10 @@ export class Accumulator {
     return writer
   }
 
+  #keep(writer: RecordWriter, size: number): void {
+    if (size <= mostSpareBytes && this.#spare.length < mostSpare) this.#spare.push(writer)
+  }
+
   #queueOf({ topic: name, partition }: Outgoing): PartitionQueue {
     let topic = this.#lastTopic.name === name ? this.#lastTopic : this.#topics.get(name)
     if (topic === undefined) this.#topics.set(name, (topic = { name, queues: [] }))
@@ -134,12 +159,12 @@ interface OpenTopic {
   readonly queues: (PartitionQueue | undefined)[]
 }
 
-/** Not acknowledged, of all partitions together. */
-const mostBytes = 32 * 1024 * 1024
+/** Not acknowledged, of all partitions together: some requests' worth. What waits for longer only leaves the processor's cache. */
+const mostBytes = 8 * 1024 * 1024
 
-/** Writers that are kept for the next batches: how many, and up to which size. */
-const mostSpare = 16
-const mostSpareBytes = 1024 * 1024
+/** Writers that are kept for the next batches: how many, and up to which size; together what may be on its way. */
+const mostSpare = 32
+const mostSpareBytes = 256 * 1024
 const leastRoom = 2048
 
 /** Bytes of key and value together for which there is always room in a batch of so many bytes. */

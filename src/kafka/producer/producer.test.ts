@@ -31,7 +31,7 @@ function answer(part: (part: ProduceArgs['partitions'][number], place: string) =
   stage.fake.on(produce, ({ partitions }, place) => ({
     partitions: partitions.map(each => {
       const { topic, partition } = each
-      const nothing = { topic, partition, errorCode: 0, baseOffset: -1, logStartOffset: -1, errorMessage: null }
+      const nothing = { topic, partition, errorCode: 0, baseOffset: -1, logStartOffset: -1, errorMessage: null, recordErrors: [] }
       return { ...nothing, ...part(each, place) }
     }),
   }))
@@ -162,7 +162,10 @@ test('a timestamp that is none is refused and leaves no batch behind', async () 
 })
 
 test.for([
-  ['MESSAGE_TOO_LARGE', 'Cannot store messages of "orders"[0]: a message is too large (MESSAGE_TOO_LARGE: of 7).'],
+  [
+    'MESSAGE_TOO_LARGE',
+    'Cannot store a message of 71 bytes in "orders"[0], whose max.message.bytes is 1048588: a message is too large (',
+  ],
   ['INVALID_TIMESTAMP', 'Cannot store messages of "orders"[0]: a timestamp is out of what the broker accepts'],
   ['TOPIC_AUTHORIZATION_FAILED', 'Cannot store messages of "orders"[0]: this user may not do that with the topic'],
 ] as const)('%s is final, for its batch only, and leaves no gap in the numbers', async ([name, message]) => {
@@ -194,6 +197,30 @@ test('a request without an answer is repeated as it was, and stored once', async
   const [first, second] = stage.produced.map(({ partitions }) => Buffer.from(partitions[0]!.batch))
   expect(first!.equals(second!)).toBe(true)
 })
+
+test.for([
+  ['before it has stored the batch', false],
+  ['after it has stored the batch', true],
+] as const)(
+  'a leader that freezes %s is left once the others name another one; the batch is stored once',
+  async ([, hasStored]) => {
+    stage.fake.on(produce, ({ partitions }, place) => {
+      const isFrozen = place === 'b1:9092'
+      const parts = isFrozen && !hasStored ? [] : partitions.map(part => stage.logs.produce(part, place))
+      return isFrozen ? new Promise<never>(() => undefined) : { partitions: parts }
+    })
+    const batch = send(producer, orders, 'a')
+    await stage.pass(0)
+    stage.fake.frozen.add('b1:9092')
+    const later = send(producer, orders, 'b')
+    await stage.pass(9000)
+    stage.fake.setTopic('orders', [2, 2, 2], { epoch: 1 })
+    await stage.pass(3500)
+    expect([batch.baseOffset, later.baseOffset, stage.logs.of(orders).values]).toEqual([0, 1, ['a', 'b']])
+    const [first, again] = stage.produced.map(({ partitions }) => Buffer.from(partitions[0]!.batch))
+    expect(first!.equals(again!)).toBe(true)
+  },
+)
 
 test('numbers of a batch that may have been stored are not given again: the next one would pass for it', async () => {
   const { TOPIC_AUTHORIZATION_FAILED } = errorCodes
@@ -275,13 +302,13 @@ test('credentials that are refused fail what waits, at once', async () => {
   expect(batch.error).toBe(stage.fake.refusal)
 })
 
-test('it is full at 32 MiB, and drains', async () => {
+test('it is full at 8 MiB, and drains', async () => {
   await stage.settle(producer.drained())
   let count = 0
   const value = Buffer.alloc(10_000)
   for (; !producer.isFull; count++) send(producer, orders, value)
-  expect(count).toBeGreaterThan(3300)
-  expect(count).toBeLessThan(3400)
+  expect(count).toBeGreaterThan(830)
+  expect(count).toBeLessThan(850)
   await stage.settle(producer.drained())
   expect(producer.isFull).toBe(false)
   await stage.settle(producer.flush())

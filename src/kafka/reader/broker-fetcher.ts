@@ -1,3 +1,4 @@
+import { sleep, type Clock } from '../../lib/clock.js'
 import type { Purpose } from '../cluster/connections.js'
 import type { Cluster } from '../cluster/cluster.js'
 import { fetch, type FetchAnswer, type FetchArgs, type FetchedPartition } from '../wire/fetch.js'
@@ -5,6 +6,7 @@ import type { PartitionFeed } from './partition-feed.js'
 
 export interface BrokerFetcherOptions {
   readonly cluster: Cluster
+  readonly clock: Clock
   readonly nodeId: number
   /** Name of its connections: a broker serves a connection one request at a time, so every reader has its own. */
   readonly purpose: `fetch:${number}`
@@ -57,6 +59,8 @@ export class BrokerFetcher {
     const request = new FetchRequest(feeds)
     lane.isFree = false
     const answer = await this.#ask(lane, request)
+    // A program that has nothing else to do ends here: the library keeps it alive while it waits for an answer.
+    if (!(answer instanceof Error) && isEmpty(answer)) await sleep(this.#options.clock, 1, { kind: 'background' })
     lane.isFree = true
     if (answer instanceof Error) onFailed(feeds, answer)
     else onAnswer(request.match(answer), answer.errorCode)
@@ -65,8 +69,8 @@ export class BrokerFetcher {
   async #ask(lane: Lane, request: FetchRequest): Promise<FetchAnswer | Error> {
     const { cluster, nodeId } = this.#options
     try {
-      const connection = cluster.connection(nodeId, lane.purpose)
-      return await connection.send(fetch, this.#args(lane, request), lane.waitMs + patienceMs)
+      const leader = { nodeId, purpose: lane.purpose, partitions: request.feeds.map(({ at }) => at) }
+      return await cluster.atLeader(leader, fetch, { args: this.#args(lane, request), timeoutMs: lane.waitMs + patienceMs })
     } catch (error) {
       return error as Error
     }
@@ -130,12 +134,16 @@ class FetchRequest {
   }
 }
 
+function isEmpty({ topics }: FetchAnswer): boolean {
+  return topics.every(({ partitions }) => partitions.every(({ records }) => records.length === 0))
+}
+
 /** How long a broker may wait for messages to come. */
 const longWaitMs = 500
 /** … while others may want to go next. */
 const shortWaitMs = 20
 /** How long it may take to answer besides. */
 const patienceMs = 30_000
-/** Of one partition, and of one answer; a record batch comes whole, however large. */
-const mostBytes = 1024 * 1024
+/** Of one partition, what a processor's cache holds beside others; and of one answer. A record batch comes whole, however large. */
+const mostBytes = 256 * 1024
 const mostBytesAtOnce = 4 * 1024 * 1024
