@@ -1,6 +1,6 @@
 import { AppChannel } from '../channel/channel.js'
 import type { Host } from '../channel/host.js'
-import type { Letter } from '../channel/outbox.js'
+import type { Letter } from '../channel/letter.js'
 import { TopicColumns } from '../channel/topic-columns.js'
 import { AppTopic } from '../channel/topic.js'
 import { thrown } from '../lib/thrown.js'

@@ -9,7 +9,8 @@ import type { Hands } from '../stream/hands.js'
 import type { StreamQueue } from '../stream/queue.js'
 import type { Batch, TopicPartition, TopicSpec } from '../transport/transport.js'
 import type { Inbox } from './inbox.js'
-import type { Letter, Outbox } from './outbox.js'
+import type { Letter } from './letter.js'
+import type { Outbox } from './outbox.js'
 import type { TopicColumns } from './topic-columns.js'
 
 /** A declared topic as hosts use it. */
@@ -39,6 +40,8 @@ export interface Subscription {
   readonly topic: HostTopic
   /** The queue for a partition that the worker has been assigned. */
   readonly queueFor: (at: TopicPartition) => StreamQueue
+  /** Topics that it is read together with, key by key: theirs and its own must have the same number of partitions. */
+  readonly besides?: readonly string[]
   /** Where one queue gets them all: when it closes the wish is over. */
   readonly queue?: StreamQueue
   /** Told when a partition is about to go: nothing more of it is handed out, what is in hand is waited for. */

@@ -5,7 +5,8 @@ import { Deferred } from '../lib/deferred.js'
 import { type Random, seededRandom } from '../lib/random.js'
 import { keyHash } from '../message/partitioner.js'
 import type { Outgoing, OutgoingBatch, Producer } from '../transport/transport.js'
-import { Outbox, type Letter } from './outbox.js'
+import type { Letter } from './letter.js'
+import { Outbox } from './outbox.js'
 
 /** A batch that the test acknowledges or fails. */
 class FakeBatch implements OutgoingBatch {
@@ -24,6 +25,17 @@ class FakeBatch implements OutgoingBatch {
 
   get count(): number {
     return this.values.length
+  }
+
+  /** Only these have failed, where the test says so. */
+  refused: readonly number[] | null = null
+
+  offsetAt(place: number): number {
+    return this.baseOffset + place
+  }
+
+  errorAt(place: number): Error | null {
+    return this.refused?.includes(place) === false ? null : this.error
   }
 
   onSettled(run: () => void): void {
@@ -175,6 +187,27 @@ test('a failure is told unless every message of the batch is awaited', async () 
   }
 })
 
+test('where the broker has refused some messages of a batch, only these have failed', async () => {
+  const failure = new SendError('too large', { topic: 't' })
+  for (const isAwaited of [true, false]) {
+    const { outbox, producer, told } = bench(() => Promise.resolve(1))
+    const [before, refused, unawaited] = [outbox.send(letter('a')), outbox.send(letter('b')), outbox.send(letter('c'))]
+    await turn()
+    const batch = producer.batches.get('t/0')!
+    const rejected = isAwaited ? refused.catch((error: unknown) => error) : failure
+    const delivered = before.catch((error: unknown) => error)
+    Object.assign(batch, { refused: [1], baseOffset: 7 })
+    batch.settle(failure)
+    await turn()
+    expect([await delivered, await rejected, unawaited.isAwaited]).toEqual([
+      { topic: 't', partition: 0, offset: 7 },
+      failure,
+      false,
+    ])
+    expect(told.undelivered).toEqual(isAwaited ? [] : [failure])
+  }
+})
+
 test('a message awaited in the very turn of its failure is its awaiter’s', async () => {
   const { outbox, producer, told } = bench(() => Promise.resolve(1))
   const sent = outbox.send(letter('a'))
@@ -210,6 +243,46 @@ test('a partition that there is not is refused by name', async () => {
   outbox.send(letter('in', { partition: 3 }))
   outbox.send(letter('round', { partition: 6, wraps: true }))
   expect([producer.order, told.hopeless]).toEqual([['t/3 in', 't/2 round'], []])
+})
+
+test('before a partition is refused the topic is looked at again; others go on, and none of its own overtakes it', async () => {
+  const looks: Deferred<number>[] = []
+  const { outbox, producer } = bench(() => (looks.push(new Deferred()), looks.at(-1)!.promise))
+  const reused = letter('new 1', { partition: 4 })
+  outbox.post(reused)
+  looks[0]!.resolve(2)
+  await turn()
+  expect(looks.length).toBe(2)
+  reused.value = 'new 2'
+  outbox.post(reused)
+  const newer = outbox.send(letter('newer', { partition: 6 }))
+  outbox.send(letter('old', { partition: 1 }))
+  let isFlushed = false
+  const flushed = outbox.flush().then(() => (isFlushed = true))
+  producer.flushed.resolve()
+  await turn()
+  expect([producer.order, isFlushed]).toEqual([['t/1 old'], false])
+  outbox.forget('t')
+  outbox.send(letter('new 3', { partition: 4 }))
+  looks[1]!.resolve(5)
+  await turn()
+  outbox.send(letter('new 4', { partition: 4 }))
+  expect(producer.order.slice(1)).toEqual([1, 2, 3, 4].map(number => `t/4 new ${number}`))
+  looks[2]!.resolve(7)
+  await flushed
+  producer.batches.get('t/6')?.settle(0)
+  expect([await newer, looks.length]).toEqual([{ topic: 't', partition: 6, offset: 0 }, 3])
+})
+
+test('a topic that cannot be looked at again, and closing, fail what waits for its partition', async () => {
+  const looks = [Promise.resolve(2), Promise.reject(new TransportError('no broker')), new Promise<never>(() => undefined)]
+  const { outbox, producer } = bench(() => looks.shift()!)
+  const send = (): Promise<unknown> => outbox.send(letter('a', { partition: 7 })).catch((error: unknown) => error)
+  expect(await send()).toMatchObject({ message: 'Cannot send to "t": no broker', retriable: true })
+  const waiting = send()
+  await turn()
+  outbox.close()
+  expect([await waiting, producer.order]).toEqual([expect.objectContaining({ code: 'FAUST_CLOSED' }), []])
 })
 
 test('a topic that cannot be prepared fails what waited for it, and is asked for again', async () => {

@@ -1,25 +1,11 @@
 import { ClosedError, FaustError, SendError } from '../errors.js'
 import { nextTurn, type Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
-import type { Headers } from '../message/record.js'
 import type { Gate } from '../stream/intake.js'
 import type { Outgoing, OutgoingBatch, Producer } from '../transport/transport.js'
+import { isBeyond, named, sizeOf, type Letter } from './letter.js'
+import { PartitionSearch } from './partition-search.js'
 import { SentMessage } from './sent-message.js'
-
-/** A message that is ready to go but for its partition. */
-export interface Letter {
-  topic: string
-  /** `null` leaves the choice to the key, or to the turn of the partitions. */
-  partition: number | null
-  timestamp: number
-  key: Uint8Array | null
-  keyStart: number
-  keyEnd: number
-  value: string | Uint8Array | null
-  headers: Headers | null
-  /** A partition that the topic does not have is counted round from the first. */
-  wraps?: boolean
-}
 
 export interface OutboxOptions {
   readonly clock: Clock
@@ -38,6 +24,7 @@ interface Route {
   next: number
   /** Messages that wait for the partition count, in order. */
   parked: Parked[] | null
+  readonly search: PartitionSearch<Parked>
 }
 
 interface Parked {
@@ -56,9 +43,9 @@ export class Outbox implements Gate {
   readonly #options: OutboxOptions
   readonly #routes = new Map<string, Route>()
   readonly #hash: (buffer: Uint8Array, start: number, end: number) => number
-  readonly #claims = new Map<OutgoingBatch, number>()
   readonly #preparing = new Set<Promise<void>>()
-  readonly #failing = new Set<OutgoingBatch>()
+  /** Batches that have failed in this turn, with how many of their failed messages nobody has awaited yet. */
+  readonly #failing = new Map<OutgoingBatch, number>()
   readonly #out: Outgoing = {
     topic: '',
     partition: 0,
@@ -89,18 +76,18 @@ export class Outbox implements Gate {
   send(letter: Letter): SentMessage {
     const sent = new SentMessage(this)
     const route = this.#routes.get(letter.topic) ?? this.#newRoute(letter.topic)
-    if (route.parked === null) this.#append(route, letter, sent)
-    else {
+    if (route.parked !== null) {
       route.parked.push({ letter, sent })
-      this.#parkedBytes += letter.value?.length ?? 0
-    }
+      this.#parkedBytes += sizeOf(letter)
+    } else if (isBeyond(letter, route.partitions)) this.#seek(route, letter, sent)
+    else this.#append(route, letter, sent)
     return sent
   }
 
   /** Sends what nobody will await: no object is made for it, and `letter` may be used again. */
   post(letter: Letter): void {
     const route = this.#routes.get(letter.topic)
-    if (route === undefined || route.parked !== null) {
+    if (route === undefined || route.parked !== null || isBeyond(letter, route.partitions)) {
       this.send({ ...letter })
       return
     }
@@ -132,7 +119,8 @@ export class Outbox implements Gate {
   /** A topic may have changed: ask again before the next message. */
   forget(topic: string): void {
     const route = this.#routes.get(topic)
-    if (route !== undefined && route.parked === null) this.#routes.delete(topic)
+    // What is sought must not be overtaken, and looks at the topic anyway.
+    if (route !== undefined && route.parked === null && !route.search.isOn) this.#routes.delete(topic)
   }
 
   get isFull(): boolean {
@@ -155,21 +143,27 @@ export class Outbox implements Gate {
   close(): void {
     this.#isClosed = true
     for (const route of this.#routes.values()) {
-      for (const { sent } of this.#unpark(route)) sent.fail(new ClosedError('Cannot send: the connection has been closed.'))
+      for (const { sent } of [...this.#unpark(route), ...route.search.end()])
+        sent.fail(new ClosedError('Cannot send: the connection has been closed.'))
     }
   }
 
-  /** Somebody awaits a message of this batch. */
+  /** Somebody awaits a message of this batch that has failed. */
   claim(batch: OutgoingBatch): void {
-    if (!batch.isSettled || this.#failing.has(batch)) this.#claims.set(batch, (this.#claims.get(batch) ?? 0) + 1)
+    const unclaimed = this.#failing.get(batch)
+    if (unclaimed !== undefined) this.#failing.set(batch, unclaimed - 1)
   }
 
   #newRoute(topic: string): Route {
-    const route: Route = { partitions: 0, next: 0, parked: [] }
+    const route: Route = { partitions: 0, next: 0, parked: [], search: this.#searchFor(topic, () => route) }
     this.#routes.set(topic, route)
-    const preparing = this.#prepare(topic, route).finally(() => this.#preparing.delete(preparing))
-    this.#preparing.add(preparing)
+    this.#waitFor(this.#prepare(topic, route))
     return route
+  }
+
+  #waitFor(preparing: Promise<void>): void {
+    const done = preparing.finally(() => this.#preparing.delete(done))
+    this.#preparing.add(done)
   }
 
   async #prepare(topic: string, route: Route): Promise<void> {
@@ -178,18 +172,38 @@ export class Outbox implements Gate {
       route.next = Math.floor((this.#options.random?.next() ?? 0) * route.partitions)
     } catch (error) {
       this.#routes.delete(topic)
-      const facts = { topic, cause: error, retriable: isRetriable(error) }
-      const failure = new SendError(`Cannot send to "${topic}": ${messageOf(error)}`, facts)
-      for (const { sent } of this.#unpark(route)) this.#refuse(sent, failure)
+      for (const { sent } of this.#unpark(route)) this.#refuse(sent, unprepared(topic, error))
       return
     }
-    for (const { letter, sent } of this.#unpark(route)) this.#append(route, letter, sent)
+    for (const { letter, sent } of this.#unpark(route)) {
+      if (isBeyond(letter, route.partitions)) this.#seek(route, letter, sent)
+      else this.#append(route, letter, sent)
+    }
+  }
+
+  #seek(route: Route, letter: Letter, sent: SentMessage): void {
+    this.#parkedBytes += sizeOf(letter)
+    this.#waitFor(route.search.add({ letter, sent }))
+  }
+
+  #searchFor(topic: string, route: () => Route): PartitionSearch<Parked> {
+    return new PartitionSearch({
+      look: async () => (route().partitions = await this.#options.prepare(topic)),
+      onOver: ({ letter, sent }) => {
+        this.#parkedBytes -= sizeOf(letter)
+        this.#append(route(), letter, sent)
+      },
+      onFailed: ({ letter, sent }, error) => {
+        this.#parkedBytes -= sizeOf(letter)
+        this.#refuse(sent, unprepared(topic, error))
+      },
+    })
   }
 
   #unpark(route: Route): readonly Parked[] {
     const parked = route.parked ?? []
     route.parked = null
-    for (const { letter } of parked) this.#parkedBytes -= letter.value?.length ?? 0
+    for (const { letter } of parked) this.#parkedBytes -= sizeOf(letter)
     return parked
   }
 
@@ -237,29 +251,26 @@ export class Outbox implements Gate {
   }
 
   #settled(batch: OutgoingBatch): void {
-    if (batch.error === null) {
-      this.#claims.delete(batch)
-      return
-    }
-    const error = batch.error
-    this.#failing.add(batch)
+    const { error } = batch
+    if (error === null) return
+    this.#failing.set(batch, countFailed(batch))
     this.#options.clock.turn(() => {
+      const unclaimed = this.#failing.get(batch) ?? 0
       this.#failing.delete(batch)
-      const claimed = this.#claims.get(batch) ?? 0
-      this.#claims.delete(batch)
-      if (claimed < batch.count) this.#options.onUndelivered(error)
+      if (unclaimed > 0) this.#options.onUndelivered(error)
     })
   }
 }
 
-/** The partition that a message names. */
-function named({ topic, partition, wraps }: Letter, partitions: number): number {
-  const number = partition as number
-  if (Number.isInteger(number) && number >= 0 && (number < partitions || wraps === true)) return number % partitions
-  throw new SendError(
-    `Cannot send to partition ${number} of "${topic}": it has ${partitions}. Name one from 0 to ${partitions - 1}, or none.`,
-    { topic },
-  )
+function countFailed(batch: OutgoingBatch): number {
+  let failed = 0
+  for (let place = 0; place < batch.count; place++) if (batch.errorAt(place) !== null) failed++
+  return failed
+}
+
+function unprepared(topic: string, error: unknown): SendError {
+  const facts = { topic, cause: error, retriable: isRetriable(error) }
+  return new SendError(`Cannot send to "${topic}": ${messageOf(error)}`, facts)
 }
 
 function isRetriable(error: unknown): boolean {

@@ -3,7 +3,7 @@ import type { LeftToCommit } from '../stream/awaited.js'
 import type { Delivery } from '../stream/contract.js'
 import type { OutgoingBatch } from '../transport/transport.js'
 
-/** Keeps count of the messages whose fate somebody awaits. */
+/** Keeps count of the messages that have failed and that somebody awaits. */
 interface Claims {
   claim(batch: OutgoingBatch): void
 }
@@ -58,25 +58,24 @@ export class SentMessage implements Delivery, LeftToCommit {
 
   #settled(): Promise<Placement> {
     if (this.#promise !== null) return this.#promise
-    if (this.#batch !== null) this.#claims.claim(this.#batch)
     this.#promise = new Promise((resolve, reject) => {
       if (this.#batch !== null || this.#error !== null) this.#finish(resolve, reject)
-      else this.#placed = () => this.#whenPlaced(resolve, reject)
+      else this.#placed = () => this.#finish(resolve, reject)
     })
     return this.#promise
-  }
-
-  #whenPlaced(resolve: (placement: Placement) => void, reject: (reason: unknown) => void): void {
-    if (this.#batch !== null) this.#claims.claim(this.#batch)
-    this.#finish(resolve, reject)
   }
 
   #finish(resolve: (placement: Placement) => void, reject: (reason: unknown) => void): void {
     const batch = this.#batch
     if (batch === null) return reject(this.#error)
     batch.onSettled(() => {
-      if (batch.error !== null) reject(batch.error)
-      else resolve({ topic: batch.topic, partition: batch.partition, offset: batch.baseOffset + this.#index })
+      const error = batch.error && batch.errorAt(this.#index)
+      if (error === null) {
+        resolve({ topic: batch.topic, partition: batch.partition, offset: batch.offsetAt(this.#index) })
+      } else {
+        this.#claims.claim(batch)
+        reject(error)
+      }
     })
   }
 }

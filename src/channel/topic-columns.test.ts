@@ -61,7 +61,8 @@ function bench(settings: TopicSettings) {
   )
   const append = (message: Outgoing): OutgoingBatch => {
     told.sent.push({ ...message })
-    return { topic: '', partition: 0, count: 1, baseOffset: 0, isSettled: false, error: null, onSettled: () => undefined }
+    const places = { offsetAt: () => 0, errorAt: () => null, onSettled: () => undefined }
+    return { topic: '', partition: 0, count: 1, baseOffset: 0, isSettled: false, error: null, ...places }
   }
   outbox.open({ append } as unknown as Producer)
   const host: Host = {

@@ -91,7 +91,7 @@ async function write(connection: Connection, message: StoredMessage, to: { topic
     const batch = producer.append({ topic, partition, timestamp, ...sized, value, headers: headers.size === 0 ? null : headers })
     await producer.flush()
     if (batch.error !== null) throw batch.error
-    return { topic, partition, offset: batch.baseOffset + batch.count - 1 }
+    return { topic, partition, offset: batch.offsetAt(batch.count - 1) }
   } finally {
     await producer.close()
   }

@@ -93,6 +93,21 @@ test('lists topics: what is declared, and what the broker has', async () => {
   await app[Symbol.asyncDispose]()
 })
 
+test('lists also how topics are other than declared, where any is', async () => {
+  const app = newApp('differing')
+  await using connection = closing(await app.connect())
+  await connection.admin.createTopics([
+    { name: 'orders', partitions: 2 },
+    { name: 'doubled', partitions: 5 },
+  ])
+  expect((await call(app, 'topics')).printed.split('\n')).toEqual([
+    'topic    declared  on the broker  messages  lag  end offsets  not as declared',
+    'doubled         2              5         0  -    0 0 0 0 0    -',
+    'orders          3              2         0  -    0 0          partitions 2 (declared: 3)',
+  ])
+  await app[Symbol.asyncDispose]()
+})
+
 test('sends with the codec of the topic and to the partition asked for', async () => {
   const app = newApp('send')
   expect(await call(app, 'send', 'orders', '{"id":7}', '--partition', '2')).toMatchObject({

@@ -7,9 +7,11 @@ import { printTable, type Columns } from './table.js'
 /** `faust topics`. */
 export function addTopics(program: Command, shell: Shell): void {
   const command = program.command('topics').description('list the declared topics, and what the broker has of them')
-  runs(command, shell, async session =>
-    printTable(session, await connected(session, connection => rows(session.app, connection)), columns),
-  )
+  runs(command, shell, async session => {
+    const found = await connected(session, connection => rows(session.app, connection))
+    const isAnyOther = found.some(({ differences }) => differences.length > 0)
+    printTable(session, found, isAnyOther ? columnsWithDifferences : columns)
+  })
 }
 
 /** Whether the app declares a topic of that name, by the name itself or by a pattern. */
@@ -35,6 +37,8 @@ interface Row {
   /** Messages that the app's workers have not committed yet; `null` for a topic of which they have committed nothing. */
   readonly lag: number | null
   readonly ends: readonly number[]
+  /** How the broker's topic is other than declared, in words. */
+  readonly differences: readonly string[]
 }
 
 const columns: Columns<Row> = {
@@ -46,23 +50,28 @@ const columns: Columns<Row> = {
   'end offsets': ({ ends }) => ends.join(' '),
 }
 
+/** With one more column where something is other than declared. */
+const columnsWithDifferences: Columns<Row> = { ...columns, 'not as declared': ({ differences }) => differences.join(', ') }
+
 async function rows(app: App, { admin }: Connection): Promise<Row[]> {
-  const { topics: specs } = app.describe()
+  const { topics: specs, differences } = app.describe()
   const present = (await admin.topics()).filter(({ name }) => isDeclared(app, name))
   const [offsets, committed] = await Promise.all([offsetsOf(admin, present), admin.groupOffsets(app.id)])
   const names = new Set([...specs, ...present].map(({ name }) => name))
   return [...names].sort().map(topic => {
     const { starts, ends } = offsets.get(topic) ?? { starts: [], ends: [] }
+    const broker = present.find(({ name }) => name === topic) ?? null
     return {
       topic,
       declared: specs.find(({ name }) => name === topic) ?? null,
-      broker: present.find(({ name }) => name === topic) ?? null,
+      broker,
       messages: sumOf(ends) - sumOf(starts),
       lag: lagOf(
         committed.filter(each => each.topic === topic),
         { starts, ends },
       ),
       ends,
+      differences: broker === null ? [] : differences(broker),
     }
   })
 }

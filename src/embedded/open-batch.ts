@@ -23,6 +23,14 @@ export abstract class OpenBatch implements OutgoingBatch {
   /** Copies a message that there is room for; returns its bytes. */
   abstract add(message: Outgoing): number
 
+  offsetAt(place: number): number {
+    return this.baseOffset + place
+  }
+
+  errorAt(): Error | null {
+    return this.error
+  }
+
   onSettled(run: () => void): void {
     if (this.isSettled) run()
     else (this.#waiting ??= []).push(run)

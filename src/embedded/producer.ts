@@ -80,7 +80,7 @@ export class BatchProducer<Batch extends OpenBatch> implements Producer {
       throw new CommitError('Cannot commit offsets without a membership. Pass the one that join() gave.', { retriable: false })
     this.#state = 'ending'
     this.#outbox.refuse = outsideTransaction
-    const copy = offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
+    const copy = offsets.map(({ topic, partition, topicId, offset }) => ({ topic, partition, topicId, offset }))
     await this.#outbox.flush()
     this.#check(what)
     requireStored(this.#outbox.failed)

@@ -1,6 +1,6 @@
 import { TransportError } from '../errors.js'
 import { type Random, uuid } from '../lib/random.js'
-import type { TopicDescription, TopicPartition, TopicSpec } from '../transport/transport.js'
+import type { LogPartition, TopicDescription, TopicPartition, TopicSpec } from '../transport/transport.js'
 
 /** The topics of one broker and the logs of their partitions, whatever those are. */
 export class Topics<Log> {
@@ -23,10 +23,12 @@ export class Topics<Log> {
   }
 
   /** Throws `TransportError`, which says what could not be done. */
-  log(at: TopicPartition, what: string): Log {
-    const log = this.#topics.get(at.topic)?.logs[at.partition]
-    if (log !== undefined) return log
-    throw this.missing(at, what)
+  log(at: LogPartition, what: string): Log {
+    const topic = this.#topics.get(at.topic)
+    const log = topic?.logs[at.partition]
+    if (topic === undefined || log === undefined) throw this.missing(at, what)
+    if (at.topicId !== undefined && at.topicId !== topic.id) throw this.#replaced(at, what)
+    return log
   }
 
   missing({ topic, partition }: TopicPartition, what: string): TransportError {
@@ -76,6 +78,11 @@ export class Topics<Log> {
     this.#topics.delete(name)
     this.#changed()
     return topic
+  }
+
+  #replaced({ topic, partition }: TopicPartition, what: string): TransportError {
+    const why = 'the topic has been deleted, and another one has its name. Begin anew with that'
+    return new TransportError(`Cannot ${what} "${topic}"[${partition}]: ${why}.`, { retriable: false })
   }
 
   #changed(): void {

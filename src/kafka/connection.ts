@@ -10,6 +10,7 @@ import { KafkaReader } from './reader/reader.js'
 export class KafkaConnection implements Connection {
   readonly admin: KafkaAdmin
   readonly #link: Link
+  /** What is open. */
   readonly #parts = new Set<Part>()
   #groups = 0
   #refusal: ClosedError | null = null
@@ -36,7 +37,14 @@ export class KafkaConnection implements Connection {
 
   group(options: GroupOptions): Group {
     this.#check(`open the group "${options.groupId}"`)
-    return this.#attach(new KafkaGroup(this.#link, options, ++this.#groups))
+    const what = `join the group "${options.groupId}"`
+    const group = new KafkaGroup(this.#link, options, ++this.#groups)
+    group.onJoin = () => {
+      this.#check(what)
+      this.#parts.add(group)
+    }
+    group.onLeave = () => void this.#parts.delete(group)
+    return group
   }
 
   close(): Promise<void> {
@@ -51,8 +59,9 @@ export class KafkaConnection implements Connection {
     this.#link.cluster.close()
   }
 
-  #attach<One extends Part>(part: One): One {
+  #attach<One extends Part & { onClosed: () => void }>(part: One): One {
     this.#parts.add(part)
+    part.onClosed = () => void this.#parts.delete(part)
     return part
   }
 

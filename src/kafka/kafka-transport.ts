@@ -13,6 +13,6 @@ async function connect(settings: KafkaSettings, context: ConnectionContext): Pro
     import('./cluster/open-cluster.js'),
     import('./wire.js'),
   ])
-  const [compression, cluster] = await Promise.all([loadCompression(), openCluster(settings, context)])
-  return new KafkaConnection({ context, cluster, compression })
+  const compression = await loadCompression()
+  return new KafkaConnection({ context, cluster: await openCluster(settings, context), compression })
 }

@@ -96,6 +96,9 @@ test('answers find their questions, also in pieces; each is read with its own he
 
 test('a broker that hangs up: what is open fails, and the end is told once', async () => {
   const lost: TransportError[] = []
+  const warnings: string[] = []
+  const warn = ({ name }: Error): void => void warnings.push(name)
+  process.on('warning', warn)
   const port = await listen((_question, socket) => socket.destroy())
   const wire = await open(port, { lost })
   const open40 = await Promise.allSettled(Array.from({ length: 40 }, () => beat(wire)))
@@ -103,6 +106,8 @@ test('a broker that hangs up: what is open fails, and the end is told once', asy
     expect(outcome).toMatchObject({ status: 'rejected', reason: { constructor: TransportError, retriable: true } })
   expect(lost).toHaveLength(1)
   await expect(beat(wire)).rejects.toThrow(TransportError)
+  process.off('warning', warn)
+  expect(warnings).toEqual([])
 })
 
 test('destroyed: what is open fails, and nobody is told of a loss', async () => {
@@ -125,6 +130,17 @@ test('an answer that nobody asked for, and one that ends too early', async () =>
   const refused = cut.request(metadata, { topics: null })
   await expect(refused).rejects.toThrow(/^An answer of the broker cannot be read/)
   await expect(refused).rejects.toMatchObject({ retriable: false })
+})
+
+test('a certificate that cannot be read is final, and nothing is left that keeps the process alive', async () => {
+  const port = await listen(() => undefined)
+  const timers = (): number => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
+  const security: Security = { tls: { cert: 'nonsense', key: 'nonsense' }, sasl: null }
+  const before = timers()
+  for (let times = 0; times < 20; times++) {
+    await expect(open(port, { security })).rejects.toMatchObject({ constructor: TransportError, retriable: false })
+  }
+  expect(timers() - before).toBeLessThan(10)
 })
 
 test('nonsense during the login is an error like any other', async () => {

@@ -12,6 +12,7 @@ import type { Api } from './wire/api.js'
 import { ByteReader } from './wire/byte-reader.js'
 import { ByteWriter } from './wire/byte-writer.js'
 import { apiVersions } from './wire/cluster-apis.js'
+import { fetch } from './wire/fetch.js'
 import { connectionFailure, placeOf, refusedLogin, type Endpoint } from './wire/failures.js'
 import { loadZstd } from './records/zstd.js'
 
@@ -24,7 +25,7 @@ export interface WireOptions {
   readonly onLost: (why: TransportError) => void
 }
 
-/** A connection that is open and logged in. */
+/** A connection that is open and logged in. The process stays alive for what is asked on it, unless that only waits for messages. */
 export interface Wire {
   /** How long the login is good for, in milliseconds; then the broker hangs up. `Infinity` when it does not say. */
   readonly sessionLifetimeMs: number
@@ -77,6 +78,8 @@ class LibraryWire implements Wire {
   readonly #options: WireOptions
   readonly #connection: Connection
   #isOpen = false
+  /** Requests without an answer that somebody may wait for. */
+  #awaited = 0
   /** What the library said last; it closes without saying why. */
   #lastError: unknown = null
 
@@ -91,27 +94,41 @@ class LibraryWire implements Wire {
   }
 
   async open(): Promise<void> {
-    const { host, port } = this.#endpoint
     const { signal } = this.#options
     const give = (): void => this.destroy()
     signal.addEventListener('abort', give)
     try {
       if (signal.aborted) throw this.#failure(null)
-      await this.#connection.connect(host, port)
+      await this.#connect()
       this.#isOpen = true
+      this.#hold(0)
     } catch (error) {
+      this.destroy()
       throw this.#failure(error)
     } finally {
       signal.removeEventListener('abort', give)
     }
   }
 
+  /** Also what the library throws at once; it does not clean up then, and would reject a promise of its own that nobody has. */
+  #connect(): Promise<void> {
+    const { host, port } = this.#endpoint
+    return new Promise((resolve, reject) => {
+      void this.#connection.connect(host, port, error => (error ? reject(error) : resolve()))
+    })
+  }
+
   request<Args, Answer>(api: Api<Args, Answer>, args: Args): Promise<Answer> {
     const body = new ByteWriter()
     api.write(body, args)
+    const held = api.key === fetch.key ? 0 : 1
+    this.#hold(held)
     return new Promise((resolve, reject) => {
-      const settle: Callback<Answer> = (error, answer) =>
-        error ? reject(this.#failure(this.#lastError ?? error)) : resolve(answer as Answer)
+      const settle: Callback<Answer> = (error, answer) => {
+        this.#hold(-held)
+        if (error) reject(this.#failure(this.#lastError ?? error))
+        else resolve(answer as Answer)
+      }
       const payload = (): InstanceType<Library['Writer']> => {
         const writer = this.#library.Writer.create()
         for (const part of body.parts()) writer.append(part)
@@ -137,6 +154,15 @@ class LibraryWire implements Wire {
     // Closing it properly would wait for a frozen broker to take what was written.
     this.#connection.socket?.destroy()
     if (!wasOpen) this.#connection.emit('close')
+  }
+
+  #hold(more: number): void {
+    this.#awaited += more
+    const { socket } = this.#connection
+    // Of one that has ended Node would remember it until it connects.
+    if (socket === undefined || socket.destroyed) return
+    if (this.#awaited > 0) socket.ref()
+    else socket.unref()
   }
 
   #onClose(): void {

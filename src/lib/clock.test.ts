@@ -106,6 +106,19 @@ test('a sleep with a signal that has aborted sets no timer', async () => {
   expect(isSet()).toBe(false)
 })
 
+test('any number may sleep until one signal: nobody is warned of a leak', async () => {
+  const warnings: string[] = []
+  const warn = ({ name }: Error): void => void warnings.push(name)
+  process.on('warning', warn)
+  const stop = new AbortController()
+  const sleeping = Array.from({ length: 40 }, () => sleep(systemClock, 60_000, { kind: 'work', signal: stop.signal }))
+  await nextTurn(systemClock)
+  stop.abort()
+  await Promise.all(sleeping)
+  process.off('warning', warn)
+  expect(warnings).toEqual([])
+})
+
 test('watching the system clock does nothing, and neither does stopping', () => {
   const stop = systemClock.watch(() => expect.unreachable('the system clock never asks'))
   expect(stop()).toBeUndefined()

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** A call that is due; cancelling it twice, or after it ran, does nothing. */
 export interface Timer {
   cancel(): void
@@ -59,7 +61,10 @@ export function sleep(clock: Clock, ms: number, options: { kind: TimerKind; sign
       resolve()
     }
     const timer = clock.after(ms, wake, kind)
-    signal?.addEventListener('abort', wake)
+    if (signal === undefined) return
+    // However many sleep at once: each takes its listener away again, and Node need not warn of a leak.
+    setMaxListeners(0, signal)
+    signal.addEventListener('abort', wake)
   })
 }
 

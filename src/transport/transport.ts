@@ -36,8 +36,14 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** A slice of one very log: of the topic with this identity, not of another one that has its name before or after. */
+export interface LogPartition extends TopicPartition {
+  /** As `TopicDescription.id`; without it any topic of the name is meant. */
+  readonly topicId?: string | undefined
+}
+
 /** One convention everywhere: the offset is the *next* one to read. */
-export interface PartitionOffset extends TopicPartition {
+export interface PartitionOffset extends LogPartition {
   readonly offset: number
 }
 
@@ -79,7 +85,10 @@ export type Isolation = 'read-uncommitted' | 'read-committed'
 /** What a reader sees, and whom it tells. */
 export interface ReaderOptions {
   readonly isolation: Isolation
-  /** An error of one partition that reading cannot get past by itself: an unknown topic, a refused permission. */
+  /**
+   * An error of one partition that reading cannot get past by itself: an unknown or deleted topic, a refused permission, a
+   * damaged batch. It is read no further; `remove` and `add` begin anew.
+   */
   readonly onError: (error: Error, at: TopicPartition) => void
   /** The position has moved on without a batch that says so: past markers, aborted messages or compacted ones. */
   readonly onPassed?: (at: TopicPartition) => void
@@ -96,8 +105,8 @@ export type Deliver = (batch: Batch) => boolean
  * more is not fetched at all.
  */
 export interface Reader {
-  /** Starts reading. The same partition twice is a `TransportError`. */
-  add(at: TopicPartition, start: Start, deliver: Deliver): void
+  /** Starts reading; with a `topicId` that log only: another one is an error of the partition. Twice is a `TransportError`. */
+  add(at: LogPartition, start: Start, deliver: Deliver): void
   /** Stops reading: once it has returned, `deliver` is not called again. */
   remove(at: TopicPartition): void
   /** Takes up a partition again whose `deliver` said `false`. */
@@ -138,11 +147,15 @@ export interface Outgoing {
 export interface OutgoingBatch extends TopicPartition {
   /** Messages so far: right after `append` the message's place in the batch is `count - 1`. */
   readonly count: number
-  /** Offset of its first message once acknowledged; the message at place n has `baseOffset + n`. */
+  /** Offset of its first message once acknowledged. */
   readonly baseOffset: number
   readonly isSettled: boolean
-  /** Why it finally failed, or `null`. */
+  /** Why it finally failed, or the first of its messages that did; `null` once all are stored. */
   readonly error: Error | null
+  /** Offset of the message at a place, once acknowledged: `baseOffset + place`, unless the batch had to be divided. */
+  offsetAt(place: number): number
+  /** Why the message at a place finally failed, or `null`: `error`, unless the broker has refused some messages only. */
+  errorAt(place: number): Error | null
   /** Runs when the batch is acknowledged or has finally failed; at once if it has. */
   onSettled(run: () => void): void
 }
@@ -218,9 +231,15 @@ export interface Membership {
 export interface Group {
   /** One round (JoinGroup, then SyncGroup). Throws `FencedError` when the member has been replaced or forgotten. */
   join(round: JoinRound): Promise<Membership>
-  /** OffsetCommit. All or nothing; throws `FencedError` for a stale generation or an unknown member, else `CommitError`. */
+  /**
+   * OffsetCommit. All or nothing; throws `FencedError` for a stale generation or an unknown member, else `CommitError`: also
+   * where a `topicId` is not that of the topic. A driver that cannot be sure of that keeps it beside the offset.
+   */
   commit(offsets: readonly PartitionOffset[], membership: Membership): Promise<void>
-  /** OffsetFetch, waiting for open transactions. Partitions never committed are absent. */
+  /**
+   * OffsetFetch, waiting for open transactions. Partitions never committed are absent. An offset that comes with a `topicId` is
+   * of that log: where the topic is another one by now, it says nothing.
+   */
   committed(partitions: readonly TopicPartition[]): Promise<readonly PartitionOffset[]>
   /** LeaveGroup: hands the partitions over at once. Never throws. */
   leave(): Promise<void>

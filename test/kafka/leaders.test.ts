@@ -42,6 +42,30 @@ test('leaders that move, are killed and frozen under load: everything is stored 
   )
 })
 
+test('a leader that stays frozen is left as soon as the others have another one, and nothing is lost or doubled', async () => {
+  const brokers = cluster.bootstrap()
+  const at = { topic: 'frozen', partition: 0 }
+  await createTopic(brokers, { name: 'frozen', replicas: 3, config: kept })
+  const traffic = await Traffic.open(brokers)
+  const reading = new Reading(traffic.reader(), at)
+  const counting = new Counting(await traffic.producer(), 'frozen', 1)
+  await reading.has(100)
+  const leader = await leaderOf(brokers, at)
+  cluster.freeze(leader)
+  const frozenMs = performance.now()
+  // What is on its way is delivered first.
+  await sleep(1000)
+  await reading.has(reading.values.length + 1)
+  const stoppedMs = performance.now() - frozenMs
+  cluster.thaw(leader)
+  console.log(`messages come again ${(stoppedMs / 1000).toFixed(1)} s after SIGSTOP of their leader`)
+  await sleep(500)
+  await counting.stop()
+  await expectCounted([reading], counting)
+  expect(traffic.errors).toEqual([])
+  expect(stoppedMs).toBeLessThan(10_000)
+})
+
 test('with too few replicas in sync messages wait, and are stored once there are enough', async () => {
   const brokers = cluster.bootstrap()
   await createTopic(brokers, { name: 'few', replicas: 3, config: { ...kept, 'min.insync.replicas': '3' } })

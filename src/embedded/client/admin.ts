@@ -92,6 +92,6 @@ export function place({ topic, partition }: TopicPartition): TopicPartition {
 }
 
 /** See `place`. */
-export function offsetAt({ topic, partition, offset }: PartitionOffset): PartitionOffset {
-  return { topic, partition, offset }
+export function offsetAt({ topic, partition, topicId, offset }: PartitionOffset): PartitionOffset {
+  return { topic, partition, topicId, offset }
 }

@@ -1,5 +1,5 @@
 import { ClosedError, type FaustError, TransportError } from '../../errors.js'
-import type { Batch, Deliver, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
+import type { Batch, Deliver, LogPartition, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
 import { readBlocks } from '../block/read-blocks.js'
 import type { Lifetime } from '../lifetime.js'
 import { jsonFrame, readBlocksHead } from '../wire/frame-codec.js'
@@ -25,7 +25,7 @@ export class EmbeddedReader implements Reader {
     this.#detach = life.attach(() => this.#end())
   }
 
-  add(at: TopicPartition, start: Start, deliver: Deliver): void {
+  add(at: LogPartition, start: Start, deliver: Deliver): void {
     const what = `read "${at.topic}"[${at.partition}]`
     if (this.#life.isEnded) throw this.#life.refusal(what)
     if (this.#isClosed) throw new ClosedError(`Cannot ${what}: the reader is closed. Open another one.`)
@@ -114,6 +114,7 @@ export class EmbeddedReader implements Reader {
     } catch (error) {
       return this.#fail(feed, error as FaustError)
     }
+    if (feed.wanted !== undefined && feed.wanted !== answer.topicId) return this.#fail(feed, replaced(feed.at))
     this.#asking--
     feed.state = 'delivering'
     if (answer.outOfRange !== null) this.#warn(feed, answer.outOfRange)
@@ -159,6 +160,11 @@ const mostBytes = 256 * 1024
 const leastBytes = 16 * 1024
 const mostBytesInAll = 16 * 1024 * 1024
 
+function replaced({ topic, partition }: TopicPartition): TransportError {
+  const remedy = 'Remove the partition, and add it again if there is a new one.'
+  return new TransportError(`Cannot read "${topic}"[${partition}]: the topic has been deleted. ${remedy}`)
+}
+
 /** One partition's way to one reader. */
 class Feed {
   readonly at: TopicPartition
@@ -167,13 +173,16 @@ class Feed {
   state: 'new' | 'asking' | 'delivering' | 'paused' | 'failed' | 'stopped' = 'new'
   /** The number of what it has asked last. */
   question = 0
+  /** The only log that it may read. */
+  readonly wanted: string | undefined
   /** The log that it reads, as opposed to a later one of the same name. */
   topicId: string | null = null
   position: number | undefined
   highWatermark: number | undefined
 
-  constructor({ topic, partition }: TopicPartition, start: Start, deliver: Deliver) {
+  constructor({ topic, partition, topicId }: LogPartition, start: Start, deliver: Deliver) {
     this.at = { topic, partition }
+    this.wanted = topicId
     this.start = start
     this.deliver = deliver
   }

@@ -53,7 +53,7 @@ export class MemoryGroup implements Group {
   }
 
   commit(offsets: readonly PartitionOffset[], membership: Membership): Promise<void> {
-    const copy = offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
+    const copy = offsets.map(({ topic, partition, topicId, offset }) => ({ topic, partition, topicId, offset }))
     const what = `commit the offsets of the group "${membership.groupId}"`
     const topics = copy.map(({ topic }) => topic)
     const committed = this.#link.call<void>({ ...this.#request(what), operation: 'commit', topics }, answer => {

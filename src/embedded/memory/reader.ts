@@ -1,6 +1,6 @@
 import { ClosedError, TransportError } from '../../errors.js'
 import { Ring } from '../../lib/ring.js'
-import type { Batch, Deliver, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
+import type { Batch, Deliver, LogPartition, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
 import type { Link } from './link.js'
 import type { PartitionLog } from './log.js'
 import type { BrokerState } from './state.js'
@@ -24,7 +24,7 @@ export class MemoryReader implements Reader {
     this.#detach = link.attach(() => this.#end())
   }
 
-  add(at: TopicPartition, start: Start, deliver: Deliver): void {
+  add(at: LogPartition, start: Start, deliver: Deliver): void {
     const what = `read "${at.topic}"[${at.partition}]`
     if (this.#link.isEnded) throw this.#link.refusal(what)
     if (this.#isClosed) throw new ClosedError(`Cannot ${what}: the reader is closed. Open another one.`)
@@ -142,7 +142,9 @@ export class MemoryReader implements Reader {
   }
 
   #open(feed: Feed): PartitionLog | null {
-    const log = this.#broker.topics.get(feed.at.topic)?.logs[feed.at.partition] ?? null
+    const topic = this.#broker.topics.get(feed.at.topic)
+    const isAnother = topic !== undefined && feed.topicId !== undefined && topic.id !== feed.topicId
+    const log = isAnother ? null : (topic?.logs[feed.at.partition] ?? null)
     if (log !== null) feed.follow(log)
     return log
   }
@@ -152,7 +154,8 @@ export class MemoryReader implements Reader {
     feed.state = 'failed'
     const { topic, partition } = feed.at
     const deleted = `Cannot read "${topic}"[${partition}]: the topic has been deleted. Remove the partition, and add it again if there is a new one.`
-    const error = feed.log === null ? this.#broker.topics.missing(feed.at, 'read') : new TransportError(deleted)
+    const isMissing = feed.log === null && feed.topicId === undefined
+    const error = isMissing ? this.#broker.topics.missing(feed.at, 'read') : new TransportError(deleted)
     this.#options.onError(error, feed.at)
   }
 
@@ -171,6 +174,8 @@ const lostFetchMs = 100
 /** One partition's way to one reader. */
 class Feed {
   readonly at: TopicPartition
+  /** The only log that it may read. */
+  readonly topicId: string | undefined
   readonly start: Start
   readonly deliver: Deliver
   state: 'new' | 'ready' | 'waiting' | 'paused' | 'delayed' | 'failed' | 'stopped' = 'new'
@@ -178,8 +183,9 @@ class Feed {
   log: PartitionLog | null = null
   listener: () => void = () => undefined
 
-  constructor({ topic, partition }: TopicPartition, start: Start, deliver: Deliver) {
+  constructor({ topic, partition, topicId }: LogPartition, start: Start, deliver: Deliver) {
     this.at = { topic, partition }
+    this.topicId = topicId
     this.start = start
     this.deliver = deliver
   }

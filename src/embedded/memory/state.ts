@@ -1,4 +1,4 @@
-import type { TopicDescription, TopicPartition } from '../../transport/transport.js'
+import type { LogPartition, TopicDescription } from '../../transport/transport.js'
 import { Coordinator } from '../group/coordinator.js'
 import { Topics } from '../topics.js'
 import type { Faults } from './faults.js'
@@ -18,7 +18,7 @@ export class BrokerState {
   }
 
   /** Throws `TransportError`, which says what could not be done. */
-  log(at: TopicPartition, what: string): PartitionLog {
+  log(at: LogPartition, what: string): PartitionLog {
     return this.topics.log(at, what)
   }
 

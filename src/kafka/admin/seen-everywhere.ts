@@ -37,6 +37,8 @@ export async function seenEverywhere(
   }
 }
 
+/** Brokers hear of a change within milliseconds; one that does not is gone for the cluster, and so for us, after some 9 s. */
 const patienceMs = 30_000
+/** Who takes longer is passed over: it does not answer anybody else either. */
 const requestMs = 5000
 const pauseMs = 20

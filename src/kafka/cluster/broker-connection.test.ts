@@ -104,6 +104,21 @@ test('lost: what was sent fails and may be tried again; what comes later opens a
   expect(await next).toBe(4)
 })
 
+test('lost for a reason that would be final for a new one: what was sent may be tried again all the same', async () => {
+  const cluster = beating()
+  const why = new TransportError('No TLS connection can be agreed on.', { retriable: false })
+  const lossy: OpenWire = async (to, options) => {
+    const wire = await cluster.open(to, options)
+    const request: typeof wire.request = (api, args) => {
+      if (api.name === 'Heartbeat') options.onLost(why)
+      return api.name === 'Heartbeat' ? Promise.reject(why) : wire.request(api, args)
+    }
+    return { sessionLifetimeMs: Infinity, request, destroy: () => wire.destroy() }
+  }
+  const connection = connect(cluster, { open: lossy })
+  await expect(beat(connection, 1)).rejects.toMatchObject({ constructor: TransportError, retriable: true, cause: why })
+})
+
 test('lost in the moment it was opened: the next request finds out and opens another', async () => {
   const cluster = beating()
   const open: OpenWire = async (to, options) => {

@@ -44,6 +44,12 @@ export class BrokerConnection {
     return this.#failures
   }
 
+  /** How long the oldest request that has no answer has been waiting for one, in milliseconds; 0 when there is none. */
+  get silentMs(): number {
+    const [oldest = this.#waiting[0]] = this.#pending
+    return oldest === undefined ? 0 : this.#settings.context.clock.elapsed() - oldest.calledMs
+  }
+
   get isOpen(): boolean {
     return this.#session !== null
   }
@@ -61,15 +67,23 @@ export class BrokerConnection {
   send<Args, Answer>(api: Api<Args, Answer>, args: Args, timeoutMs: number): Promise<Answer> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#end ?? this.#closedError(api))
     const answer = new Deferred<Answer>()
+    const { clock } = this.#settings.context
     const call: Call = {
       api,
+      calledMs: clock.elapsed(),
       put: async wire => answer.resolve(await wire.request(api, args)),
       fail: error => answer.reject(error),
-      timer: this.#settings.context.clock.after(timeoutMs, () => this.#onLate(call, timeoutMs), 'background'),
+      timer: clock.after(timeoutMs, () => this.#onLate(call, timeoutMs), 'background'),
     }
     this.#waiting.push(call)
     this.#advance()
     return answer.promise
+  }
+
+  /** What is under way fails with `why`, and what comes later goes on another connection. */
+  abandon(why: TransportError): void {
+    for (const call of [...this.#waiting]) this.#fail(call, why)
+    this.#onLost(why)
   }
 
   /** Ends it at once: what is under way fails, and what comes later, with `why` or with `ClosedError`. */
@@ -169,7 +183,8 @@ export class BrokerConnection {
     this.#drop()
     for (const call of [...this.#pending]) {
       const message = `${call.api.name} got no answer. ${why.message}`
-      this.#fail(call, new TransportError(message, { cause: why, retriable: why.retriable }))
+      // Whether what ended it is final turns out when it is opened again.
+      this.#fail(call, new TransportError(message, { cause: why }))
     }
     this.#advance()
   }
@@ -199,6 +214,8 @@ export class BrokerConnection {
 /** A request from its call until it is settled. */
 interface Call {
   readonly api: AnyApi
+  /** On the monotonic clock. */
+  readonly calledMs: number
   readonly put: (wire: Wire) => Promise<void>
   readonly fail: (error: unknown) => void
   readonly timer: Timer

@@ -322,7 +322,7 @@ test('the controller: asked again where it has moved to', async () => {
   expect(places('CreateTopics')).toEqual(['b1:9092', 'b3:9092'])
 })
 
-test('any broker: the next one answers when the first does not in ten seconds', async () => {
+test('any broker: the next one is asked as well when the first does not answer in a second', async () => {
   fake.on(findCoordinator, () => found(1))
   await open()
   const ask = (): ReturnType<typeof timed> => timed(cluster!.atAny(findCoordinator, { kind: 'group', keys: ['g'] }, { what }))
@@ -332,7 +332,7 @@ test('any broker: the next one answers when the first does not in ten seconds', 
   for (let count = 0; count < 6; count++) {
     const { value, ms } = await ask()
     expect(value).toEqual(found(1))
-    waits.push(Math.round(ms / 10_000))
+    waits.push(Math.round(ms / 1000))
   }
   expect(Math.max(...waits)).toBeGreaterThan(0)
   expect(Math.max(...waits)).toBeLessThanOrEqual(2)

@@ -9,6 +9,7 @@ import { actOn, errorFor, type Act } from '../wire/error-codes.js'
 import { LeaderRequest } from './leader-request.js'
 import type { Leader, Topic } from './metadata.js'
 import { retrying } from './retrying.js'
+import { SilenceWatch } from './silence-watch.js'
 import type { Security } from '../security.js'
 import type { OpenWire } from '../wire.js'
 import type { Api, PartAnswer, PartsAnswer } from '../wire/api.js'
@@ -39,8 +40,15 @@ export interface AskOptions {
   readonly requestTimeoutMs?: number
   /** A coordinator has not answered an attempt: what was asked may still be done, even after the answer to a later one. */
   readonly onUnanswered?: () => void
-  /** Ends the waiting between attempts: there is no further one. An attempt that is under way goes on. */
+  /** The request is not sent after it, which ends the waiting between attempts. What was sent goes on. */
   readonly signal?: AbortSignal
+}
+
+/** A broker, what its connection is for, and which partitions are meant to be its own. */
+export interface LeaderOf {
+  readonly nodeId: number
+  readonly purpose: Purpose
+  readonly partitions: readonly TopicPartition[]
 }
 
 /** A cluster of brokers: who they are, who leads and coordinates what, and how to ask the right one. */
@@ -48,6 +56,7 @@ export class Cluster {
   readonly #directory: Directory
   readonly #connections: Connections
   readonly #coordinators: Coordinators
+  readonly #silence: SilenceWatch
   readonly #context: ConnectionContext
   readonly #pause: Backoff
   readonly #closing = new AbortController()
@@ -69,6 +78,7 @@ export class Cluster {
     this.#connections = new Connections({ context, security, openWire, connectTimeoutMs })
     this.#directory = new Directory({ endpoints, place, connections: this.#connections, context })
     this.#coordinators = new Coordinators((api, args, timeoutMs) => this.#directory.askAny(api, args, timeoutMs))
+    this.#silence = new SilenceWatch({ directory: this.#directory, connections: this.#connections, context })
     // Short at first: the end of a transaction is over in a few milliseconds.
     this.#pause = exponential({ initialMs: 20, maxMs: 1000, random: context.random })
   }
@@ -124,6 +134,20 @@ export class Cluster {
     this.#connections.release(purpose)
   }
 
+  /**
+   * Asks the broker that leads the partitions, once. Rejects with a retriable `TransportError` also when it is silent and leads
+   * none of them any more: whether it has done what it was asked is not known.
+   */
+  async atLeader<Args, Answer>(
+    { nodeId, purpose, partitions }: LeaderOf,
+    api: Api<Args, Answer>,
+    { args, timeoutMs }: { readonly args: Args; readonly timeoutMs: number },
+  ): Promise<Answer> {
+    const { metadata } = this.#directory
+    const isVain = (): boolean => partitions.every(at => metadata.leader(at)?.nodeId !== nodeId)
+    return this.#silence.send(this.connection(nodeId, purpose), api, { args, timeoutMs, isVain })
+  }
+
   /** Asks any broker. Throws as the others do. */
   atAny<Args, Answer>(api: Api<Args, Answer>, args: Args, options: AskOptions): Promise<Answer> {
     return this.#retrying(options, async leftMs => {
@@ -157,6 +181,7 @@ export class Cluster {
   ): Promise<Answer> {
     return this.#retrying(options, async leftMs => {
       const broker = await this.#coordinators.find(of, leftMs)
+      options.signal?.throwIfAborted()
       let answer: Answer
       try {
         const connection = this.#connections.to(broker, options.purpose ?? 'control')
@@ -188,20 +213,27 @@ export class Cluster {
   /** Ends every connection; what is under way fails with `ClosedError`. */
   close(): void {
     this.#closing.abort()
+    this.#silence.close()
     this.#directory.close()
     this.#connections.close()
   }
 
   #retrying<Value>(options: AskOptions, attempt: (leftMs: number) => Promise<Value>): Promise<Value> {
-    const { timeoutMs = 60_000, signal: given } = options
+    const { timeoutMs = perseveranceMs, signal: given } = options
     const { clock } = this.#context
     const signal = given ? AbortSignal.any([given, this.#closing.signal]) : this.#closing.signal
     return retrying({ clock, backoff: this.#pause, timeoutMs, signal }, attempt)
   }
 }
 
-/** How long one broker may take to answer. */
-const patienceMs = 30_000
+/**
+ * How long one broker may take to answer, as Kafka's own clients have it (request.timeout.ms): for one that is slow, or alone.
+ * That one is gone is noticed sooner, see `SilenceWatch`.
+ */
+export const patienceMs = 30_000
+
+/** For all attempts together (default.api.timeout.ms): whoever takes over is elected, and has loaded what it needs, long before. */
+const perseveranceMs = 60_000
 
 /** Throws the first code that asks for another try. */
 function refuse(codes: readonly number[], acts: readonly Act[], { what }: AskOptions): void {

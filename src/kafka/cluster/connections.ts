@@ -30,6 +30,13 @@ export class Connections {
     return this.#get(endpoint, 'control', null)
   }
 
+  /** How long the oldest request of all has been without an answer, in milliseconds; 0 when there is none. */
+  longestSilenceMs(): number {
+    let longest = 0
+    for (const { connection } of this.#connections.values()) longest = Math.max(longest, connection.silentMs)
+    return longest
+  }
+
   /** Ends the connections to brokers that have gone or moved, and to addresses: from now on brokers are known. */
   retain(brokers: ReadonlyMap<number, Broker>): void {
     for (const [key, { nodeId, connection }] of this.#connections) {

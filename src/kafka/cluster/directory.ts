@@ -5,6 +5,7 @@ import { thrown } from '../../lib/thrown.js'
 import type { ConnectionContext } from '../../transport/transport.js'
 import type { BrokerConnection } from './broker-connection.js'
 import type { Connections } from './connections.js'
+import { firstAnswer } from './first-answer.js'
 import { Metadata } from './metadata.js'
 import type { Versions } from './versions.js'
 import type { Api } from '../wire/api.js'
@@ -24,8 +25,10 @@ export interface DirectoryOptions {
 const oldMs = 5 * 60_000
 /** A topic that nobody has asked about for so long is not asked about any more. */
 const unwantedMs = 5 * 60_000
-/** One broker gets this long; then another is asked. */
+/** One broker gets this long, */
 const patienceMs = 10_000
+/** … and after that another one is asked as well: an answer takes a few milliseconds, the making of a connection a few more. */
+const impatientMs = 1000
 /** Who asks again after so long a rest need not wait. */
 const restMs = 10_000
 
@@ -89,18 +92,16 @@ export class Directory {
 
   /** The first answer of any broker, those first that could be reached last time. Rejects with `TransportError` for want of one. */
   async askAny<Args, Answer>(api: Api<Args, Answer>, args: Args, timeoutMs: number): Promise<Answer> {
-    const failures: FaustError[] = []
-    for (const connection of this.#candidates()) {
-      try {
-        const answer = await connection.send(api, args, Math.min(timeoutMs, patienceMs))
-        this.#versions = connection.versions
-        return answer
-      } catch (error) {
-        if (!(error instanceof FaustError && error.retriable)) throw error
-        failures.push(error)
-      }
+    const ask = async (connection: BrokerConnection): Promise<Answer> => {
+      const answer = await connection.send(api, args, Math.min(timeoutMs, patienceMs))
+      this.#versions = connection.versions
+      return answer
     }
-    throw this.#unreachable(failures)
+    const { clock } = this.#options.context
+    const isFinal = (error: unknown): boolean => this.#isFinal(error)
+    const outcome = await firstAnswer({ clock, candidates: this.#candidates(), ask, impatientMs, isFinal })
+    if ('failures' in outcome) throw this.#unreachable(outcome.failures)
+    return outcome.answer
   }
 
   close(): void {
@@ -167,16 +168,25 @@ export class Directory {
   #candidates(): BrokerConnection[] {
     const { connections, endpoints, context } = this.#options
     const known = Array.from(this.metadata.brokers.values(), broker => connections.to(broker, 'control'))
-    const chances = new Map(known.map(connection => [connection, connection.failures + context.random.next()]))
+    // Who has not answered what it was asked before may never do so.
+    const chances = new Map(
+      known.map(each => [each, each.failures + (each.silentMs >= impatientMs ? 1 : 0) + context.random.next()]),
+    )
     known.sort((a, b) => chances.get(a)! - chances.get(b)!)
     const places = new Set(known.map(connection => connection.place))
     const addresses = endpoints.map(endpoint => connections.toAddress(endpoint))
     return [...known, ...addresses.filter(connection => !places.has(connection.place))]
   }
 
+  /** Once they are known to let us in, the certificate or the age of one broker says nothing about the others. */
+  #isFinal(error: unknown): boolean {
+    const isHere = error instanceof TransportError && this.metadata.brokers.size > 0
+    return !isHere && !(error instanceof FaustError && error.retriable)
+  }
+
   #unreachable(failures: readonly FaustError[]): FaustError {
     const [first, ...others] = failures
-    if (first !== undefined && others.length === 0) return first
+    if (first !== undefined && (others.length === 0 || failures.every(({ retriable }) => !retriable))) return first
     const reasons = failures.map(failure => failure.message).join(' ')
     return new TransportError(`Cannot reach any broker of ${this.#options.place}. ${reasons}`, { cause: first })
   }

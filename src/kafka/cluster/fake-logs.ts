@@ -166,9 +166,12 @@ export class FakeLogs {
   produce(part: ProduceArgs['partitions'][number], place: string): ProducedPart {
     const errorCode = this.#refuse(part, place)
     const batch = Buffer.from(part.batch)
-    const taken = errorCode === 0 ? this.of(part).take(batch) : refusal(errorCode)
+    const isTooLarge = batch.length > (this.limits.get(part.topic) ?? Infinity)
+    const refused = errorCode || (isTooLarge ? errorCodes.MESSAGE_TOO_LARGE : 0)
+    const taken = refused === 0 ? this.of(part).take(batch) : refusal(refused)
     if (taken.errorCode === 0) this.#wake()
-    return { topic: part.topic, partition: part.partition, logStartOffset: 0, errorMessage: null, ...taken }
+    const { topic, partition } = part
+    return { topic, partition, logStartOffset: 0, errorMessage: null, recordErrors: [], ...taken }
   }
 
   #answer({ topics, maxBytes }: FetchArgs, place: string): FetchAnswer {

@@ -2,6 +2,7 @@ import { FaustError } from '../../errors.js'
 import type { TopicPartition } from '../../transport/transport.js'
 import type { Connections, Purpose } from './connections.js'
 import type { Directory } from './directory.js'
+import { leftOut } from './left-out.js'
 import { actOn, errorCodes, errorFor, type Act } from '../wire/error-codes.js'
 import type { Api, PartAnswer, PartsAnswer } from '../wire/api.js'
 
@@ -56,6 +57,8 @@ export class LeaderRequest<Part extends TopicPartition, Args, PerPart extends Pa
       else if (this.#left.delete(nameOf(part))) this.answers.push(part)
     }
     if (again !== 0) throw errorFor(again, what)
+    const unanswered = own.find(part => this.#left.has(nameOf(part)))
+    if (unanswered) throw leftOut(what, unanswered)
   }
 
   #byLeader(failures: FaustError[]): Map<number, Part[]> {

@@ -1,27 +1,36 @@
 import { sleep } from '../../lib/clock.js'
-import type { TopicPartition } from '../../transport/transport.js'
+import type { LogPartition } from '../../transport/transport.js'
+import type { Topic } from './metadata.js'
 import type { Link } from '../link.js'
-import { missing, unknownTopicMs } from './route.js'
+import { deleted, missing, unknownTopicMs } from './route.js'
 
 /**
  * Resolves when the metadata knows all of them. Brokers take what concerns the partitions that they know and drop the rest, so
- * that what must be done as a whole is not begun before. Throws `TransportError`; `what` opens its message.
+ * that what must be done as a whole is not begun before. Throws `TransportError`; `what` opens its message. One that names the
+ * identity of its topic has been there: where newer metadata does not have it, it is gone.
  */
 export async function requirePartitions(
   { cluster, context: { clock } }: Pick<Link, 'cluster' | 'context'>,
-  partitions: readonly TopicPartition[],
+  partitions: readonly LogPartition[],
   what: string,
 ): Promise<void> {
   const names = [...new Set(partitions.map(at => at.topic))]
   const endMs = clock.elapsed() + unknownTopicMs
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     const topics = await cluster.topics(names)
-    const unknown = partitions.find(at => topics.get(at.topic)?.partitions[at.partition] === undefined)
-    if (unknown === undefined) return
-    if (clock.elapsed() >= endMs) throw missing(what, unknown)
+    const unknown = partitions.filter(at => !isKnown(at, topics.get(at.topic)))
+    const [first] = unknown
+    if (first === undefined) return
+    const gone = isFirst ? undefined : unknown.find(({ topicId }) => topicId !== undefined)
+    if (gone !== undefined) throw deleted(`${what}, "${gone.topic}"[${gone.partition}]`, gone)
+    if (clock.elapsed() >= endMs) throw missing(what, first)
     await cluster.refresh()
     await sleep(clock, pauseMs, { kind: 'work' })
   }
+}
+
+function isKnown({ partition, topicId }: LogPartition, topic: Topic | undefined): boolean {
+  return topic?.partitions[partition] !== undefined && (topicId === undefined || topicId === topic.id)
 }
 
 const pauseMs = 50

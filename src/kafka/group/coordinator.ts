@@ -68,11 +68,12 @@ export class Coordinator {
   }
 
   /** Waits for open transactions, as long as they take. */
-  committed(partitions: readonly TopicPartition[]): Promise<CommittedAnswer> {
+  committed(partitions: readonly TopicPartition[], signal?: AbortSignal): Promise<CommittedAnswer> {
     const { cluster, groupId } = this.#options
     const what = `Cannot read the offsets of the group "${groupId}"`
     const args = { groupId, partitions, requiresStable: true }
-    return cluster.atCoordinator(this.#of, offsetFetch, { what, args, purpose: this.#purpose, timeoutMs: Infinity })
+    const asking = { what, args, purpose: this.#purpose, timeoutMs: Infinity, ...(signal && { signal }) }
+    return cluster.atCoordinator(this.#of, offsetFetch, asking)
   }
 
   /** Does not take long, whatever happens: whoever leaves has no time for a broker that is away. */
@@ -101,6 +102,6 @@ export class Coordinator {
 
 /** Beyond what a round may take. */
 const graceMs = 10_000
-/** For finding a coordinator that is there. */
+/** For finding a coordinator that is there, as for any other request. */
 const searchMs = 60_000
 const goodbyeMs = 5000

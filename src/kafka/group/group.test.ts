@@ -12,7 +12,7 @@ import { FakeCluster } from '../cluster/fake-wire.js'
 import { findCoordinator } from '../wire/cluster-apis.js'
 import { decodeSubscription, encodeAssignment, encodeSubscription } from '../wire/consumer-protocol.js'
 import { heartbeat, joinGroup, leaveGroup, syncGroup, type JoinAnswer, type JoinArgs } from '../wire/group.js'
-import { offsetCommit } from '../wire/offsets.js'
+import { offsetCommit, offsetFetch } from '../wire/offsets.js'
 import { KafkaGroup } from './group.js'
 
 const clock = virtualClock()
@@ -20,6 +20,7 @@ const context = { clientId: 'test', clock, random: seededRandom(3), log: silentL
 const none = (bytes: Buffer): Buffer => bytes
 const compression = new Compression({ snappy: none, lz4: none, zstd: { compress: none, decompress: none } })
 const bytes = (text: string): Buffer => Buffer.from(text)
+const coordinator = { key: 'g', nodeId: 1, host: 'b1', port: 9092, errorCode: 0, errorMessage: '' }
 
 let fake: FakeCluster
 let cluster: Cluster
@@ -35,7 +36,6 @@ beforeEach(async () => {
   told = []
   lost = []
   state = 0
-  const coordinator = { key: 'g', nodeId: 1, host: 'b1', port: 9092, errorCode: 0, errorMessage: '' }
   fake.on(findCoordinator, () => ({ coordinators: [coordinator] }))
   fake.on(joinGroup, answerJoin)
   fake.on(syncGroup, ({ assignments }) => ({ errorCode: 0, assignment: Buffer.from(assignments[0]?.assignment ?? given('old')) }))
@@ -158,6 +158,20 @@ test('a round that is begun while the leader assigns: it is joined again', async
   expect(fake.count(joinGroup)).toBe(3)
 })
 
+test('an assignment for which the leader takes longer than a session is not the end of the membership', async () => {
+  const assigned = new Deferred<void>()
+  fake.on(syncGroup, async () => {
+    await assigned.promise
+    return { errorCode: 0, assignment: given('late') }
+  })
+  const joining = join(open())
+  await pass(9500)
+  assigned.resolve()
+  expect(Buffer.from((await joining).assignment).toString()).toBe('late')
+  await pass(20_000)
+  expect(told).toEqual([])
+})
+
 test('heartbeats tell of a round', async () => {
   await join(open())
   state = errorCodes.REBALANCE_IN_PROGRESS
@@ -250,11 +264,57 @@ test('a member that leaves while it looks for its coordinator does not join afte
   fake.on(joinGroup, args => ({ ...answerJoin(args), errorCode: errorCodes.COORDINATOR_LOAD_IN_PROGRESS }))
   const joining = expect(join(group)).rejects.toMatchObject({ constructor: FencedError, retriable: true })
   await pass(500)
+  const before = fake.count(joinGroup)
   await group.leave()
   await joining
-  const before = fake.count(joinGroup)
   await pass(60_000)
   expect([fake.count(joinGroup), fake.count(leaveGroup), told]).toEqual([before, 1, []])
+})
+
+test('… nor when it hears who that is only after it has left', async () => {
+  const group = open()
+  await join(group)
+  const looking = new Deferred<typeof coordinator>()
+  fake.on(joinGroup, args => ({ ...answerJoin(args), errorCode: errorCodes.NOT_COORDINATOR }))
+  fake.on(findCoordinator, async () => ({ coordinators: [await looking.promise] }))
+  const joining = expect(join(group)).rejects.toMatchObject({ constructor: FencedError, retriable: true })
+  await pass(300)
+  const before = fake.count(joinGroup)
+  const leaving = group.leave()
+  looking.resolve(coordinator)
+  await pass(60_000)
+  await Promise.all([joining, leaving])
+  expect(fake.count(joinGroup)).toBe(before)
+})
+
+test('whoever waits for committed offsets waits no longer than the membership', async () => {
+  const group = open()
+  await join(group)
+  const errorCode = errorCodes.UNSTABLE_OFFSET_COMMIT
+  fake.on(offsetFetch, ({ partitions }) => ({
+    errorCode: 0,
+    partitions: partitions!.map(part => ({ ...part, offset: -1, errorCode })),
+  }))
+  const waiting = expect(group.committed([{ topic: 'orders', partition: 0 }])).rejects.toMatchObject({ constructor: FencedError })
+  await pass(500)
+  await group.leave()
+  await waiting
+  const before = fake.count(offsetFetch)
+  await pass(10_000)
+  expect(fake.count(offsetFetch)).toBe(before)
+})
+
+test('what the coordinator leaves out of its answers is neither committed nor free of a commit', async () => {
+  const group = open()
+  const membership = await join(group)
+  fake.on(offsetFetch, () => ({ errorCode: 0, partitions: [] }))
+  fake.on(offsetCommit, () => ({ partitions: [] }))
+  const at = { topic: 'orders', partition: 1 }
+  await expect(group.committed([at])).rejects.toThrow('"orders"[1]: the broker has left it out of its answer')
+  await expect(group.commit([{ ...at, offset: 1 }], membership)).rejects.toMatchObject({
+    constructor: CommitError,
+    retriable: true,
+  })
 })
 
 test('leaving a coordinator that is away takes no longer than a goodbye', async () => {

@@ -4,15 +4,21 @@ import { thrown } from '../../lib/thrown.js'
 import type { Group, GroupOptions, JoinRound, Membership, PartitionOffset, TopicPartition } from '../../transport/transport.js'
 import { errorCodes } from '../wire/error-codes.js'
 import type { Link } from '../link.js'
+import { leftOut } from '../cluster/left-out.js'
 import { requirePartitions } from '../cluster/partition-check.js'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from '../wire/consumer-protocol.js'
 import type { JoinAnswer, MemberIdentity, SyncArgs } from '../wire/group.js'
+import type { CommittedAnswer } from '../wire/offsets.js'
 import { Coordinator } from './coordinator.js'
 import { groupError } from './group-error.js'
 import { Heartbeats } from './heartbeats.js'
 
 /** A member of a group, in the classic protocol. After its membership has ended it may join again. */
 export class KafkaGroup implements Group {
+  /** From now on somebody has to close it with its connection. */
+  onJoin: () => void = () => undefined
+  /** … and from now on nobody has to, until it joins again. */
+  onLeave: () => void = () => undefined
   readonly #link: Link
   readonly #options: GroupOptions
   readonly #coordinator: Coordinator
@@ -48,6 +54,7 @@ export class KafkaGroup implements Group {
     if (this.#refusal !== null) throw this.#refusal
     if (this.#joining !== null)
       throw new TransportError(`Cannot join the group "${groupId}": it is joining already. Wait for that.`)
+    this.onJoin()
     const joining = (this.#joining = new AbortController())
     const { signal } = joining
     try {
@@ -66,7 +73,7 @@ export class KafkaGroup implements Group {
   }
 
   async commit(offsets: readonly PartitionOffset[], membership: Membership): Promise<void> {
-    const copy = offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
+    const copy = offsets.map(({ topic, partition, topicId, offset }) => ({ topic, partition, topicId, offset }))
     // One at a time: one that is sent again must not overtake the next one.
     const committing = this.#lastCommit.then(() => this.#commit(copy, membership))
     this.#lastCommit = committing.catch(() => undefined)
@@ -75,16 +82,22 @@ export class KafkaGroup implements Group {
 
   async committed(partitions: readonly TopicPartition[]): Promise<readonly PartitionOffset[]> {
     const asked = partitions.map(({ topic, partition }) => ({ topic, partition }))
-    const answer = await this.#coordinator.committed(asked)
     const what = `Cannot read the offsets of the group "${this.#options.groupId}"`
+    const answer = await this.#askCommitted(asked)
     const failed = [answer, ...answer.partitions].find(part => part.errorCode !== 0)
     if (failed) throw groupError(failed.errorCode, what)
-    const offsets = new Map(answer.partitions.map(part => [nameOf(part), part.offset]))
-    return asked.map(at => ({ ...at, offset: offsets.get(nameOf(at)) ?? -1 })).filter(({ offset }) => offset >= 0)
+    const found = new Map(answer.partitions.map(part => [nameOf(part), part]))
+    return asked.flatMap(at => {
+      const part = found.get(nameOf(at))
+      if (part === undefined) throw leftOut(what, at)
+      const { offset, topicId } = part
+      return offset < 0 ? [] : [{ ...at, offset, ...(topicId === undefined ? {} : { topicId }) }]
+    })
   }
 
   async leave(): Promise<void> {
     const identity = this.#identity()
+    this.onLeave()
     if (this.#refusal === null) {
       const left = `The member "${identity.memberId}" has left the group "${identity.groupId}". Join again.`
       this.#end(new FencedError(left, { retriable: true }))
@@ -92,6 +105,17 @@ export class KafkaGroup implements Group {
       if (identity.memberId !== '') await this.#coordinator.leave(identity).catch((error: unknown) => this.#log(error))
     }
     if (this.#joining === null && this.#memberId === '') this.#coordinator.release()
+  }
+
+  /** As long as it takes, but no longer than the membership for which somebody wants to know. */
+  async #askCommitted(asked: readonly TopicPartition[]): Promise<CommittedAnswer> {
+    const { signal } = this.#membership
+    if (signal.aborted) return this.#coordinator.committed(asked)
+    try {
+      return await this.#coordinator.committed(asked, signal)
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error
+    }
   }
 
   /** The connection ends: without a goodbye, so that a static member may come back. */
@@ -151,6 +175,9 @@ export class KafkaGroup implements Group {
       const { partitions } = await this.#coordinator.commit({ groupId, memberId, instanceId, generation }, offsets)
       const failed = partitions.find(part => part.errorCode !== 0)
       if (failed) throw groupError(failed.errorCode, `${what}, "${failed.topic}"[${failed.partition}]`)
+      const answered = new Set(partitions.map(nameOf))
+      const unanswered = offsets.find(at => !answered.has(nameOf(at)))
+      if (unanswered) throw leftOut(what, unanswered)
     } catch (error) {
       if (!(error instanceof TransportError)) throw error
       throw new CommitError(error.message, { cause: error, retriable: error.retriable })

@@ -15,6 +15,7 @@ export class Heartbeats {
   #next: Timer | null = null
   /** Ends when the session may have ended at the coordinator, and no later. */
   #lease: Timer | null = null
+  #heardMs = -Infinity
   #isBeating = false
 
   constructor(options: HeartbeatOptions) {
@@ -28,9 +29,10 @@ export class Heartbeats {
     this.extend(this.#options.clock.elapsed())
   }
 
-  /** The coordinator has heard of the member at this time or later. */
+  /** The coordinator has heard of the member at this time or later; an answer may come after one to something younger. */
   extend(heardMs: number): void {
-    if (this.#next === null) return
+    if (this.#next === null || heardMs < this.#heardMs) return
+    this.#heardMs = heardMs
     const { clock, sessionTimeoutMs, onExpired } = this.#options
     this.#lease?.cancel()
     this.#lease = clock.after(Math.max(0, heardMs + sessionTimeoutMs - clock.elapsed()), onExpired, 'background')

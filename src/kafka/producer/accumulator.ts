@@ -22,6 +22,8 @@ export interface AccumulatorOptions {
 export class Accumulator {
   /** Why nothing can be appended now. */
   refuse: ((what: string) => FaustError) | null = null
+  /** Why nothing is sent again: see `giveUp`. */
+  givenUp: ((batch: UnsentBatch) => Error) | null = null
   /** The first batch since this was last reset that was not stored. */
   failed: UnsentBatch | null = null
   readonly #options: AccumulatorOptions
@@ -98,6 +100,12 @@ export class Accumulator {
       const isUnderWay = queue.state === 'sending' && queue.first === batch
       if (!isUnderWay && (of === null || of === queue)) this.#settle(queue, batch, reason(batch))
     }
+  }
+
+  /** Fails everything but what is under way, and that as soon as it would have to be sent again. */
+  giveUp(reason: (batch: UnsentBatch) => Error): void {
+    this.givenUp = reason
+    this.drop(reason)
   }
 
   /** Nothing gets in any more, and what was not acknowledged has failed. */

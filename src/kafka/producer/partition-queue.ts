@@ -51,6 +51,15 @@ export class PartitionQueue {
     this.#open = batch
   }
 
+  /** Puts others in the place of the first batch, which the broker has certainly not stored. */
+  divide(pieces: readonly UnsentBatch[]): void {
+    this.unnumber()
+    this.#batches.shift()
+    const others: UnsentBatch[] = []
+    for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) others.push(batch)
+    for (const batch of [...pieces, ...others]) this.#batches.push(batch)
+  }
+
   /** The fate of a batch is known. */
   remove(batch: UnsentBatch): void {
     if (batch === this.#open) this.#open = null

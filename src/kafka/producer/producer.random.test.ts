@@ -62,7 +62,7 @@ function troubleProduce(chance: (share: number) => boolean): void {
 }
 
 function refused({ topic, partition }: { topic: string; partition: number }, errorCode: number): ProducedPart {
-  return { topic, partition, errorCode, baseOffset: -1, logStartOffset: -1, errorMessage: null }
+  return { topic, partition, errorCode, baseOffset: -1, logStartOffset: -1, errorMessage: null, recordErrors: [] }
 }
 
 let epoch = 0

@@ -277,17 +277,18 @@ test('after two minutes a batch fails with what stood in its way; what comes lat
   expect([later.error, stage.logs.of(orders).values]).toEqual([null, ['later']])
 })
 
-test('a partition without a leader waits for one; a topic may come late, and fails when it does not', async () => {
+test('a partition without a leader waits for one; a topic or a partition may come late, and fails when it does not', async () => {
   stage.fake.setTopic('orders', [-1, 2, 1], { epoch: 1 })
   const [waiting, late] = [send(producer, orders, 'a'), send(producer, { topic: 'late', partition: 0 }, 'b')]
+  const added = send(producer, of(3), 'e')
   const never = [1, 2].map(index => send(producer, { topic: 'never', partition: index }, 'c'))
   const other = send(producer, of(1), 'd')
   await stage.pass(1000)
   expect([waiting, late, ...never, other].map(({ isSettled }) => isSettled)).toEqual([false, false, false, false, true])
   stage.fake.setTopic('late', [2])
-  stage.fake.setTopic('orders', [2, 2, 1], { epoch: 2 })
+  stage.fake.setTopic('orders', [2, 2, 1, 1], { epoch: 2 })
   await stage.pass(6000)
-  expect([waiting.error, late.error]).toEqual([null, null])
+  expect([waiting, late, added].map(({ error, baseOffset }) => [error, baseOffset])).toEqual(Array(3).fill([null, 0]))
   expect(never.map(({ error }) => error?.message)).toEqual(
     [1, 2].map(
       n => `Cannot store messages of "never"[${n}]: there is no partition ${n} of "never". Create it, or correct the name.`,

@@ -18,6 +18,8 @@ import { Transaction } from './transaction.js'
 /** A producer: what gathers its messages, what sends them, and the transaction that it has open. */
 export class KafkaProducer implements Producer {
   readonly maxMessageBytes: number = mostMessageBytes(defaultMaxBytes)
+  /** Nobody has to close it any more. */
+  onClosed: () => void = () => undefined
   readonly #accumulator: Accumulator
   readonly #sender: Sender
   readonly #transaction: Transaction | null
@@ -26,7 +28,7 @@ export class KafkaProducer implements Producer {
 
   /** Throws `TransportError`. */
   static async open(link: Link, options: ProducerOptions): Promise<KafkaProducer> {
-    const { transactionalId, transactionTimeoutMs = 60_000 } = options
+    const { transactionalId, transactionTimeoutMs = defaultTransactionTimeoutMs } = options
     if (transactionalId === undefined) return new KafkaProducer(link, await IdempotentAuthor.open(link))
     return new KafkaProducer(link, await Transaction.open({ cluster: link.cluster, transactionalId, transactionTimeoutMs }))
   }
@@ -78,6 +80,7 @@ export class KafkaProducer implements Producer {
     this.#state = 'open'
     this.#accumulator.refuse = null
     this.#accumulator.failed = null
+    this.#accumulator.givenUp = null
   }
 
   async commit(offsets: readonly PartitionOffset[], membership: Membership | null): Promise<void> {
@@ -100,7 +103,7 @@ export class KafkaProducer implements Producer {
     const transaction = this.#transactionFor('abort a transaction')
     if (this.#state === 'idle') return
     this.#stopAppending()
-    this.#accumulator.drop(transactionAborted)
+    this.#accumulator.giveUp(transactionAborted)
     await this.#accumulator.flush()
     await transaction.abort()
     this.#settleIdle()
@@ -111,6 +114,7 @@ export class KafkaProducer implements Producer {
     this.#state = 'closed'
     this.#accumulator.end(producerClosed)
     this.#sender.close()
+    this.onClosed()
     if (this.#fatal === null) await this.#transaction?.close()
   }
 
@@ -142,6 +146,9 @@ export class KafkaProducer implements Producer {
     if (this.#state === 'closed') return
     this.#fatal ??= error
     this.#accumulator.refuse = () => error
-    this.#accumulator.drop(() => error)
+    this.#accumulator.giveUp(() => error)
   }
 }
+
+/** As Kafka's own producers have it (transaction.timeout.ms). */
+const defaultTransactionTimeoutMs = 60_000

@@ -172,9 +172,9 @@ export class Sender {
     const partitions = sent.map(({ queue, batch }) => ({ ...queue.at, batch: batch.bytes ?? noBytes }))
     author.onSend()
     try {
-      const connection = link.cluster.connection(nodeId, 'produce')
       const args = { transactionalId: author.transactionalId, timeoutMs: replicasMs, partitions }
-      return await connection.send(author.produce, args, replicasMs + patienceMs)
+      const leader = { nodeId, purpose: 'produce', partitions } as const
+      return await link.cluster.atLeader(leader, author.produce, { args, timeoutMs: replicasMs + patienceMs })
     } catch (error) {
       return error as Error
     }
@@ -208,8 +208,9 @@ interface Sent {
   readonly batch: UnsentBatch
 }
 
-/** How long the leader may wait for its replicas, and to answer besides. */
+/** How long the leader may wait for its replicas: as long as one may lag until it does not count (replica.lag.time.max.ms). */
 const replicasMs = 30_000
+/** … and how long it may take to answer besides. */
 const patienceMs = 5000
 
 /** Of one request, unless a single batch has more. */

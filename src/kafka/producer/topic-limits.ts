@@ -1,4 +1,5 @@
 import type { ConnectionContext } from '../../transport/transport.js'
+import { nextTurn } from '../../lib/clock.js'
 import { thrown } from '../../lib/thrown.js'
 import type { Cluster } from '../cluster/cluster.js'
 import { describeConfigs } from '../wire/configs.js'
@@ -20,7 +21,7 @@ export class TopicLimits {
   readonly #context: Pick<ConnectionContext, 'clock' | 'log'>
   readonly #known = new Map<string, TopicLimit>()
   readonly #asked = new Set<string>()
-  #isScheduled = false
+  #learning: Promise<ReadonlyMap<string, number>> | null = null
 
   constructor(cluster: Pick<Cluster, 'atAny'>, context: Pick<ConnectionContext, 'clock' | 'log'>) {
     this.#cluster = cluster
@@ -31,35 +32,46 @@ export class TopicLimits {
   of(topic: string): TopicLimit {
     const known = this.#known.get(topic)
     if (known !== undefined) return known
-    this.ask(topic)
+    void this.ask(topic)
     return unknownLimit
   }
 
-  /** It may have changed. */
-  ask(topic: string): void {
+  /** It may have changed: resolves to the topic's max.message.bytes, `null` where that cannot be looked up. */
+  async ask(topic: string): Promise<number | null> {
     this.#asked.add(topic)
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    this.#context.clock.turn(() => void this.#learn())
+    this.#learning ??= nextTurn(this.#context.clock).then(() => this.#learn())
+    return (await this.#learning).get(topic) ?? null
   }
 
-  async #learn(): Promise<void> {
+  /** Several messages of so many bytes were too large: they are fewer from now on, unless the topic can be asked. */
+  lower(topic: string, refusedBytes: number): void {
+    const { maxBytes, usualBytes } = this.of(topic)
+    this.#known.set(topic, { maxBytes, usualBytes: Math.min(usualBytes, Math.floor(refusedBytes / 2)) })
+    void this.ask(topic)
+  }
+
+  async #learn(): Promise<ReadonlyMap<string, number>> {
+    const learned = new Map<string, number>()
     const topics = [...this.#asked]
     const what = 'Cannot look up the largest messages of topics'
     for (const topic of topics) if (!this.#known.has(topic)) this.#known.set(topic, unknownLimit)
     this.#asked.clear()
-    this.#isScheduled = false
+    this.#learning = null
     try {
       const answer = await this.#cluster.atAny(describeConfigs, { topics, names: [setting] }, { what })
       for (const { topic, configs } of answer.topics) {
         const found = configs.find(({ name }) => name === setting)
-        if (found) this.#known.set(topic, limitOf(Number(found.value)))
+        if (found && found.value !== null) learned.set(topic, Number(found.value))
       }
     } catch (error) {
       this.#context.log.debug({ topics }, `${what}: ${thrown(error).message}`)
     }
     // Who may not look it up is left with the default; brokers refuse what is too large anyway.
-    for (const topic of topics) if (this.#known.get(topic) === unknownLimit) this.#known.set(topic, limitOf(defaultMaxBytes))
+    for (const topic of topics) {
+      const isNew = this.#known.get(topic) === unknownLimit
+      if (learned.has(topic) || isNew) this.#known.set(topic, limitOf(learned.get(topic) ?? defaultMaxBytes))
+    }
+    return learned
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Membership, PartitionOffset, TopicPartition } from '../../transport/transport.js'
 import type { Cluster } from '../cluster/cluster.js'
+import { leftOut } from '../cluster/left-out.js'
 import { errorFor } from '../wire/error-codes.js'
 import type { Api, PartAnswer } from '../wire/api.js'
 import {
@@ -74,6 +75,10 @@ export class TransactionRequests {
     )
     const refused = partitions.find(part => part.errorCode !== 0)
     if (refused) throw errorFor(refused.errorCode, `${what} for "${refused.topic}"[${refused.partition}]`)
+    const isAnswered = (at: TopicPartition): boolean =>
+      partitions.some(part => part.topic === at.topic && part.partition === at.partition)
+    const unanswered = offsets.find(at => !isAnswered(at))
+    if (unanswered) throw leftOut(what, unanswered)
   }
 
   async end(

@@ -288,11 +288,7 @@ describe.for([1, 2])('either version (%i)', version => {
   test.for(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED'] as const)('%s of a batch is the end of the producer', async name => {
     const producer = await open()
     await stage.settle(producer.begin())
-    stage.fake.on(produce, ({ partitions }) => ({
-      partitions: partitions.map(({ topic, partition }) => {
-        return { topic, partition, errorCode: errorCodes[name], baseOffset: -1, logStartOffset: -1, errorMessage: null }
-      }),
-    }))
+    stage.fake.on(produce, ({ partitions }) => ({ partitions: partitions.map(part => refusal(part, errorCodes[name])) }))
     const [first, second] = [0, 1].map(partition => send(producer, { topic: 'orders', partition }, 'x'))
     await stage.settle(producer.flush())
     expect([first!.error, second!.error]).toEqual([expect.any(FencedError), expect.any(FencedError)])
@@ -303,6 +299,25 @@ describe.for([1, 2])('either version (%i)', version => {
     }
     await stage.settle(producer.close())
     expect(requests()).toEqual([])
+  })
+
+  test('a batch that is too large is divided within its transaction; a message that is too large fails the commit', async () => {
+    const producer = await open()
+    await transact(producer, 'so that the limit is known')
+    stage.logs.limits.set('orders', 500)
+    await stage.settle(producer.begin())
+    for (let count = 0; count < 10; count++) send(producer, orders, 'x'.repeat(100))
+    await stage.settle(producer.commit([], null))
+    expect(stage.logs.of(orders).end).toBe(11)
+    stage.logs.limits.set('orders', 300)
+    await stage.settle(producer.begin())
+    for (const bytes of [100, 400, 100]) send(producer, orders, 'y'.repeat(bytes))
+    const error = await refused(producer.commit([], null))
+    expect(error).toBeInstanceOf(SendError)
+    expect(String(error)).toContain('whose max.message.bytes is 300')
+    await stage.settle(producer.abort())
+    await transact(producer, 'another')
+    expect(stage.logs.of(orders).end).toBe(14)
   })
 
   test('an end that is fenced is the end of the producer', async () => {
@@ -374,5 +389,5 @@ describe.for([1, 2])('either version (%i)', version => {
 })
 
 function refusal({ topic, partition }: { topic: string; partition: number }, errorCode: number): ProducedPart {
-  return { topic, partition, errorCode, baseOffset: -1, logStartOffset: -1, errorMessage: null }
+  return { topic, partition, errorCode, baseOffset: -1, logStartOffset: -1, errorMessage: null, recordErrors: [] }
 }

@@ -149,7 +149,9 @@ export class Transaction implements Author {
   }
 }
 
+/** For an end that somebody waits for (max.block.ms of Kafka's own clients): another coordinator has taken over long before. */
 const patienceMs = 60_000
+/** For one that nobody waits for: the broker ends the transaction by itself at its time-out. */
 const goodbyeMs = 2000
 
 /** The identity is of no use any more. */

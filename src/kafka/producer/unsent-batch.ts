@@ -21,6 +21,8 @@ export class UnsentBatch implements OutgoingBatch {
   /** Others write with it once this batch is settled, so that whoever keeps the batch keeps no bytes. */
   #writer: RecordWriter | null
   #waiting: (() => void)[] | null = null
+  /** What it was divided into. */
+  #pieces: readonly UnsentBatch[] | null = null
 
   constructor({ topic, partition }: TopicPartition, options: { writer: RecordWriter; openedMs: number; limit: number }) {
     this.topic = topic
@@ -44,6 +46,16 @@ export class UnsentBatch implements OutgoingBatch {
     this.bytes = this.#open.close(closing)
   }
 
+  offsetAt(place: number): number {
+    const [piece, own] = this.#find(place)
+    return piece === this ? this.baseOffset + place : piece.offsetAt(own)
+  }
+
+  errorAt(place: number): Error | null {
+    const [piece, own] = this.#find(place)
+    return piece === this ? this.error : piece.errorAt(own)
+  }
+
   onSettled(run: () => void): void {
     if (this.isSettled) run()
     else (this.#waiting ??= []).push(run)
@@ -51,15 +63,47 @@ export class UnsentBatch implements OutgoingBatch {
 
   /** Gives back the writer, which nobody reads from any more. */
   settle(error: Error | null): RecordWriter {
+    const writer = this.#release()
+    this.#end(error)
+    return writer
+  }
+
+  /** Its messages are in these now, and it is settled when all of them are; gives back the writer as `settle` does. */
+  divide(pieces: readonly UnsentBatch[]): RecordWriter {
+    this.#pieces = pieces
+    let left = pieces.length
+    for (const piece of pieces) piece.onSettled(() => void (--left === 0 && this.#onPiecesSettled(pieces)))
+    return this.#release()
+  }
+
+  #onPiecesSettled(pieces: readonly UnsentBatch[]): void {
+    this.baseOffset = pieces[0]?.baseOffset ?? -1
+    this.#end(pieces.find(({ error }) => error !== null)?.error ?? null)
+  }
+
+  #release(): RecordWriter {
     const writer = this.#open
     this.#writer = null
     this.bytes = null
+    return writer
+  }
+
+  #end(error: Error | null): void {
     this.isSettled = true
     this.error = error
     const waiting = this.#waiting
     this.#waiting = null
     if (waiting !== null) for (const run of waiting) run()
-    return writer
+  }
+
+  /** The batch that has a message by now, and its place there. */
+  #find(place: number): [UnsentBatch, number] {
+    let own = place
+    for (const piece of this.#pieces ?? []) {
+      if (own < piece.count) return [piece, own]
+      own -= piece.count
+    }
+    return [this, place]
   }
 
   get #open(): RecordWriter {

@@ -2,7 +2,7 @@ import { FaustError, TransportError } from '../../errors.js'
 import { exponential, type Backoff } from '../../lib/backoff.js'
 import { sleep } from '../../lib/clock.js'
 import type { ConnectionContext } from '../../transport/transport.js'
-import { actOn, errorCodes, errorFor } from '../wire/error-codes.js'
+import { actOn, errorCodes, errorFor, isTelling } from '../wire/error-codes.js'
 import { isPassing, missing, unknownTopicMs } from '../cluster/route.js'
 import type { ProducedPart } from '../wire/produce.js'
 import type { Accumulator } from './accumulator.js'
@@ -15,8 +15,8 @@ export interface VerdictsOptions {
   readonly context: Pick<ConnectionContext, 'clock' | 'log' | 'random'>
   readonly author: Author
   /** Hears what became of the batches. */
-  readonly accumulator: Pick<Accumulator, 'settle' | 'drop'>
-  readonly limits: Pick<TopicLimits, 'ask'>
+  readonly accumulator: Pick<Accumulator, 'settle' | 'drop' | 'divide' | 'fail' | 'givenUp'>
+  readonly limits: Pick<TopicLimits, 'ask' | 'lower'>
   /** The queue may be sent from, if there is anything in it. */
   readonly onReady: (queue: PartitionQueue) => void
   /** The queue's leader has to be found. */
@@ -40,7 +40,7 @@ export class Verdicts {
 
   /** The broker has answered; `undefined` when it has left this one out. */
   onAnswer(queue: PartitionQueue, batch: UnsentBatch, part: ProducedPart | undefined): void {
-    const { accumulator, limits, onReady } = this.#options
+    const { accumulator, onReady } = this.#options
     const errorCode = part?.errorCode ?? errorCodes.LEADER_NOT_AVAILABLE
     if (queue.first !== batch) onReady(queue)
     else if (errorCode === 0 || errorCode === errorCodes.DUPLICATE_SEQUENCE_NUMBER) {
@@ -50,24 +50,23 @@ export class Verdicts {
       accumulator.settle(queue, null)
       onReady(queue)
     } else if (aboutTheAuthor.has(errorCode)) void this.#onAuthorRefused(queue, batch, errorCode)
-    else {
-      if (tooLarge.has(errorCode)) limits.ask(queue.at.topic)
-      this.onRefused(queue, errorCode, part?.errorMessage)
-    }
+    else if (tooLarge.has(errorCode)) this.#onTooLarge(queue, batch, errorCode)
+    else if (part !== undefined && part.recordErrors.length > 0) this.#onRecordsRefused(queue, batch, part)
+    else this.onRefused(queue, errorCode, part?.errorMessage)
   }
 
   /** Nobody knows whether the batch was stored: it is sent again just as it was. */
   onUnanswered(queue: PartitionQueue, batch: UnsentBatch, error: Error): void {
     if (queue.first !== batch) this.#options.onReady(queue)
     else if (error instanceof FaustError && error.retriable) this.#retry(queue, error, errorCodes.NETWORK_EXCEPTION)
-    else this.#fail(queue, error)
+    else this.#fail(queue, error, false)
   }
 
   /** The first batch was not taken. */
   onRefused(queue: PartitionQueue, errorCode: number, said: string | null = null): void {
     const error = errorFor(errorCode, whatOf(queue), said)
     if (isPassing(errorCode)) this.#retry(queue, error, errorCode)
-    else this.#fail(queue, error)
+    else this.#fail(queue, error, isTelling(errorCode))
   }
 
   /** The metadata knows no leader. What waits for a partition that does not exist waits no longer. */
@@ -87,15 +86,51 @@ export class Verdicts {
     onLost(queue)
   }
 
-  /** Fails batches that have waited too long. */
+  /** Fails batches that have waited too long, or that nobody wants to be stored any more. */
   dropLate(queue: PartitionQueue): void {
     const { accumulator, context } = this.#options
+    if (accumulator.givenUp !== null) accumulator.drop(accumulator.givenUp, queue)
     const lateMs = context.clock.elapsed() - deliveryMs
     for (let batch = queue.first; batch !== undefined && batch.openedMs <= lateMs; batch = queue.first) {
       const why = queue.lastError?.message ?? 'The broker was busy.'
       const message = `${whatOf(queue)} within ${deliveryMs / 1000} s. ${why}`
       accumulator.settle(queue, new TransportError(message, { cause: queue.lastError ?? undefined }))
     }
+  }
+
+  #onTooLarge(queue: PartitionQueue, batch: UnsentBatch, errorCode: number): void {
+    const { accumulator, limits, onReady } = this.#options
+    if (!mayBeDivided(queue, batch)) return void this.#failTooLarge(queue, batch, errorCode)
+    limits.lower(batch.topic, batch.size)
+    accumulator.divide(queue, [batch.count >> 1])
+    onReady(queue)
+  }
+
+  async #failTooLarge(queue: PartitionQueue, batch: UnsentBatch, errorCode: number): Promise<void> {
+    const { topic, partition, count, size } = batch
+    queue.state = 'pausing'
+    const limit = await this.#options.limits.ask(topic)
+    if (queue.first !== batch) return this.#options.onReady(queue)
+    const messages = count === 1 ? 'a message' : `${count} messages`
+    const allowed = limit === null ? '' : `, whose max.message.bytes is ${limit}`
+    const what = `Cannot store ${messages} of ${size} bytes in "${topic}"[${partition}]${allowed}`
+    this.#fail(queue, errorFor(errorCode, what))
+  }
+
+  /** The broker names those that it does not take; the others are stored without them. */
+  #onRecordsRefused(queue: PartitionQueue, batch: UnsentBatch, { errorCode, errorMessage, recordErrors }: ProducedPart): void {
+    const { accumulator, onReady } = this.#options
+    const refused = new Map(recordErrors.map(({ place, message }) => [place, message ?? errorMessage]))
+    const places = Array.from({ length: batch.count }, (_, place) => place)
+    const bounds = places.filter(place => place > 0 && refused.has(place) !== refused.has(place - 1))
+    if (bounds.length === 0 || !mayBeDivided(queue, batch)) {
+      return this.onRefused(queue, errorCode, recordErrors[0]?.message ?? errorMessage)
+    }
+    for (const [index, piece] of accumulator.divide(queue, bounds).entries()) {
+      const said = refused.get([0, ...bounds][index] ?? 0)
+      if (said !== undefined) accumulator.fail(queue, piece, errorFor(errorCode, whatOf(queue), said))
+    }
+    onReady(queue)
   }
 
   async #onAuthorRefused(queue: PartitionQueue, batch: UnsentBatch, errorCode: number): Promise<void> {
@@ -124,8 +159,8 @@ export class Verdicts {
   }
 
   /** The first batch will not be stored. If it certainly was not, the broker will not miss it when the next one comes. */
-  #fail(queue: PartitionQueue, error: Error): void {
-    if (queue.failures === 0) queue.unnumber()
+  #fail(queue: PartitionQueue, error: Error, isCertain = true): void {
+    if (isCertain && queue.failures === 0) queue.unnumber()
     queue.failures = 0
     queue.lastError = null
     this.#options.accumulator.settle(queue, error)
@@ -137,6 +172,11 @@ export class Verdicts {
 const deliveryMs = 120_000
 
 const tooLarge: ReadonlySet<number> = new Set([errorCodes.MESSAGE_TOO_LARGE, errorCodes.RECORD_LIST_TOO_LARGE])
+
+/** Never what may have been stored by an earlier try: its messages would be stored again under other numbers. */
+function mayBeDivided({ failures }: PartitionQueue, { count }: UnsentBatch): boolean {
+  return failures === 0 && count > 1
+}
 
 /** Codes that are not about the batch but about who sends it. */
 const aboutTheAuthor: ReadonlySet<number> = new Set([

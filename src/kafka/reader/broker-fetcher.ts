@@ -1,6 +1,6 @@
 import { sleep, type Clock } from '../../lib/clock.js'
 import type { Purpose } from '../cluster/connections.js'
-import type { Cluster } from '../cluster/cluster.js'
+import { patienceMs, type Cluster } from '../cluster/cluster.js'
 import { fetch, type FetchAnswer, type FetchArgs, type FetchedPartition } from '../wire/fetch.js'
 import type { PartitionFeed } from './partition-feed.js'
 
@@ -142,8 +142,6 @@ function isEmpty({ topics }: FetchAnswer): boolean {
 const longWaitMs = 500
 /** … while others may want to go next. */
 const shortWaitMs = 20
-/** How long it may take to answer besides. */
-const patienceMs = 30_000
 /** Of one partition, what a processor's cache holds beside others; and of one answer. A record batch comes whole, however large. */
 const mostBytes = 256 * 1024
 const mostBytesAtOnce = 4 * 1024 * 1024

@@ -1,10 +1,10 @@
-import { FaustError, TransportError } from '../../errors.js'
+import { FaustError } from '../../errors.js'
 import { Ring } from '../../lib/ring.js'
 import type { Batch, ReaderOptions } from '../../transport/transport.js'
 import { errorCodes, errorFor } from '../wire/error-codes.js'
 import { LeaderSearch } from '../cluster/leader-search.js'
 import type { Link } from '../link.js'
-import { isPassing, missing, routeOf, unknownTopicMs } from '../cluster/route.js'
+import { deleted, isPassing, missing, routeOf, unknownTopicMs } from '../cluster/route.js'
 import type { FetchedPartition } from '../wire/fetch.js'
 import { earliest } from '../wire/offsets.js'
 import { BrokerFetcher } from './broker-fetcher.js'
@@ -132,7 +132,9 @@ export class FetchLoop {
     if (feed.state !== 'ready') return
     const route = routeOf(this.#link.cluster, feed.at)
     if (typeof route === 'number') return this.#onLost(feed, route)
-    if (feed.route !== null && feed.route.topicId !== route.topicId) return this.#fail(feed, deleted(feed))
+    if (feed.route !== null && feed.route.topicId !== route.topicId) return this.#fail(feed, deleted(feed.what, feed.at))
+    // The metadata may be older than what whoever reads knows.
+    if (false) return this.#onLost(feed, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
     feed.route = route
     feed.unknownSinceMs = null
     if (feed.seeks !== null) this.#starts.want(feed, route.nodeId)
@@ -144,6 +146,7 @@ export class FetchLoop {
     if (fetcher === undefined) {
       fetcher = new BrokerFetcher({
         cluster: this.#link.cluster,
+        clock: this.#link.context.clock,
         nodeId,
         purpose: this.#purpose,
         isReadCommitted: this.#isReadCommitted,
@@ -224,7 +227,7 @@ export class FetchLoop {
       const nowMs = this.#link.context.clock.elapsed()
       feed.unknownSinceMs ??= nowMs
       if (nowMs - feed.unknownSinceMs >= unknownTopicMs)
-        return this.#fail(feed, feed.route === null ? missing(feed.what, feed.at) : deleted(feed))
+        return this.#fail(feed, hasBeenThere(feed) ? deleted(feed.what, feed.at) : missing(feed.what, feed.at))
     }
     this.#lookFor(feed)
   }
@@ -265,7 +268,6 @@ function owned(records: Buffer): Buffer {
   return records.length * 4 < records.buffer.byteLength ? Buffer.from(records) : records
 }
 
-function deleted({ what, at }: PartitionFeed): TransportError {
-  const remedy = 'Remove the partition, and add it again if there is a new one.'
-  return new TransportError(`${what}: the topic "${at.topic}" has been deleted. ${remedy}`, { retriable: false })
+function hasBeenThere({ route, topicId }: PartitionFeed): boolean {
+  return route !== null || topicId !== undefined
 }

@@ -1,4 +1,4 @@
-import type { Batch, Deliver, Start, TopicPartition } from '../../transport/transport.js'
+import type { Batch, Deliver, LogPartition, Start, TopicPartition } from '../../transport/transport.js'
 import { RecordReader, type Fetched, type RecordReaderOptions } from '../records/record-reader.js'
 import type { Route } from '../cluster/route.js'
 import { earliest, latest } from '../wire/offsets.js'
@@ -13,6 +13,8 @@ export type FeedState = 'ready' | 'placing' | 'asking' | 'searching' | 'deliveri
 /** One partition's way to one reader: where it stands, and what was fetched and not delivered yet. */
 export class PartitionFeed {
   readonly at: TopicPartition
+  /** The only log that it may read. */
+  readonly topicId: string | undefined
   readonly deliver: Deliver
   state: FeedState = 'ready'
   /** Where its requests go, and which log it reads, as opposed to a later one of the same name. */
@@ -33,8 +35,9 @@ export class PartitionFeed {
   /** The position that whoever reads knows of. */
   #told: number | null
 
-  constructor({ topic, partition }: TopicPartition, start: Start, options: RecordReaderOptions & { deliver: Deliver }) {
+  constructor({ topic, partition, topicId }: LogPartition, start: Start, options: RecordReaderOptions & { deliver: Deliver }) {
     this.at = { topic, partition }
+    this.topicId = topicId
     this.deliver = options.deliver
     this.seeks = typeof start === 'number' ? null : start === 'latest' ? latest : earliest
     this.#told = typeof start === 'number' ? start : null

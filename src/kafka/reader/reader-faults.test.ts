@@ -88,6 +88,17 @@ test('a leader that has moved is found again, and asked under its epoch', async 
   expect(stage.fetches.at(-1)!.topics[0]!.partitions[0]).toMatchObject({ leaderEpoch: 4, offset: 2 })
 })
 
+test('a leader that answers nothing is left once the others name another one', async () => {
+  stage.logs.store(orders, batchOf(['a']))
+  const [each, placed] = [stage.read(orders), stage.read(of(2), 'earliest')]
+  stage.fake.frozen.add('b1:9092')
+  await stage.pass(9000)
+  stage.fake.setTopic('orders', [2, 2, 2, 1], { epoch: 4 })
+  stage.logs.store(of(2), batchOf(['b']))
+  await stage.pass(3500)
+  expect([each.values, placed.values, stage.errors]).toEqual([['a'], ['b'], []])
+})
+
 test('a partition without a leader waits for one; others go on meanwhile', async () => {
   stage.fake.setTopic('orders', [-1, 2, 1, 1])
   const [none, other] = [stage.read(orders, 'earliest'), stage.read(of(1), 'earliest')]
@@ -122,18 +133,21 @@ test('connections that are cut, refused or silent delay messages, and neither lo
   expect([each.values, stage.errors]).toEqual([['a', 'b', 'c'], []])
 })
 
-test('a topic may come a little late; one that does not come is an error of its partitions, once', async () => {
+test('a topic or a partition may come a little late; one that does not come is an error of its partitions, once', async () => {
   const late = stage.read({ topic: 'late', partition: 0 }, 'earliest')
   stage.read({ topic: 'never', partition: 1 }, 'earliest')
   stage.read(of(9), 'latest')
+  const added = stage.read(of(4), 'earliest')
+  stage.logs.store(of(4), batchOf(['c']))
   const known = stage.read(orders, 'earliest')
   stage.logs.store(orders, batchOf(['a']))
   stage.logs.store({ topic: 'late', partition: 0 }, batchOf(['b']))
   await stage.pass(2000)
   expect([known.values, stage.errors]).toEqual([['a'], []])
   stage.fake.setTopic('late', [2])
+  stage.fake.setTopic('orders', [1, 2, 1, 1, 2])
   await stage.pass(10_000)
-  expect(late.values).toEqual(['b'])
+  expect([late.values, added.values]).toEqual([['b'], ['c']])
   expect(stage.errors).toEqual([
     'never[1] TransportError: Cannot read "never"[1]: there is no partition 1 of "never". Create it, or correct the name.',
     'orders[9] TransportError: Cannot read "orders"[9]: there is no partition 9 of "orders". Create it, or correct the name.',

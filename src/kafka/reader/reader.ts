@@ -1,11 +1,13 @@
 import { ClosedError, TransportError } from '../../errors.js'
-import type { Deliver, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
+import type { Deliver, LogPartition, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
 import type { Link } from '../link.js'
 import { FetchLoop } from './fetch-loop.js'
 import { PartitionFeed } from './partition-feed.js'
 
 /** Reads partitions, without a group, from their leaders. It ends with `close`, or when the cluster is closed. */
 export class KafkaReader implements Reader {
+  /** Nobody has to close it any more. */
+  onClosed: () => void = () => undefined
   readonly #link: Link
   readonly #loop: FetchLoop
   readonly #feeds = new Map<string, (PartitionFeed | undefined)[]>()
@@ -16,7 +18,7 @@ export class KafkaReader implements Reader {
     this.#loop = new FetchLoop(link, options)
   }
 
-  add(at: TopicPartition, start: Start, deliver: Deliver): void {
+  add(at: LogPartition, start: Start, deliver: Deliver): void {
     const what = `Cannot read "${at.topic}"[${at.partition}]`
     if (this.#isClosed) throw new ClosedError(`${what}: the reader is closed. Open another one.`)
     if (this.#feed(at) !== undefined) throw new TransportError(`${what}: this reader reads it already. Remove it first.`)
@@ -54,6 +56,7 @@ export class KafkaReader implements Reader {
     for (const feeds of this.#feeds.values()) for (const feed of feeds) if (feed !== undefined) this.#loop.end(feed)
     this.#feeds.clear()
     this.#loop.close()
+    this.onClosed()
     return Promise.resolve()
   }
 

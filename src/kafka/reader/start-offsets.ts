@@ -1,4 +1,4 @@
-import type { Cluster } from '../cluster/cluster.js'
+import { patienceMs, type Cluster } from '../cluster/cluster.js'
 import { errorCodes } from '../wire/error-codes.js'
 import { listOffsets } from '../wire/offsets.js'
 import type { PartitionFeed } from './partition-feed.js'
@@ -37,8 +37,8 @@ export class StartOffsets {
     const { cluster, isReadCommitted, onFound, onFailed } = this.#options
     const partitions = feeds.map(({ at, seeks }) => ({ ...at, timestamp: seeks ?? 0 }))
     try {
-      const connection = cluster.connection(nodeId, 'control')
-      const answer = await connection.send(listOffsets, { isReadCommitted, partitions }, patienceMs)
+      const leader = { nodeId, purpose: 'control', partitions } as const
+      const answer = await cluster.atLeader(leader, listOffsets, { args: { isReadCommitted, partitions }, timeoutMs: patienceMs })
       const found = new Map(answer.partitions.map(part => [`${part.partition} ${part.topic}`, part]))
       for (const feed of feeds) onFound(feed, found.get(`${feed.at.partition} ${feed.at.topic}`) ?? unanswered)
     } catch (error) {
@@ -46,8 +46,6 @@ export class StartOffsets {
     }
   }
 }
-
-const patienceMs = 30_000
 
 /** The broker has left it out. */
 const unanswered = { offset: -1, errorCode: errorCodes.LEADER_NOT_AVAILABLE }

@@ -125,8 +125,8 @@ test('producers and transactions', () => {
 
 test('produced batches, the refused one too', () => {
   expect(read(produce).partitions).toEqual([
-    { topic, partition: 0, errorCode: 0, baseOffset: 0, logStartOffset: 0, errorMessage: null },
-    { topic: 'nowhere', partition: 0, errorCode: 3, baseOffset: -1, logStartOffset: -1, errorMessage: null },
+    { topic, partition: 0, errorCode: 0, baseOffset: 0, logStartOffset: 0, errorMessage: null, recordErrors: [] },
+    { topic: 'nowhere', partition: 0, errorCode: 3, baseOffset: -1, logStartOffset: -1, errorMessage: null, recordErrors: [] },
   ])
 })
 

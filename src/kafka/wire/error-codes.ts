@@ -25,6 +25,11 @@ export function nameOf(code: number): string {
   return code === -1 ? 'UNKNOWN_SERVER_ERROR' : (errorNames[code] ?? `code ${code}`)
 }
 
+/** Whether a code says what has happened. Others, `UNKNOWN_SERVER_ERROR` above all, leave open what the broker has done. */
+export function isTelling(code: number): boolean {
+  return errorNames[code] !== undefined
+}
+
 /** Whether the same request may be accepted later. */
 export function isRetriable(code: number): boolean {
   return retriable.has(actOn(code))

@@ -33,6 +33,8 @@ test('a certificate that will not do is final', () => {
     'ERR_TLS_CERT_ALTNAME_INVALID',
     'ERR_SSL_WRONG_VERSION_NUMBER',
     'EPROTO',
+    'ERR_OSSL_PEM_NO_START_LINE',
+    'ERR_MISSING_PASSPHRASE',
   ]) {
     expect(connectionFailure(wrapped(ofNode(code)), endpoint, { tls: {}, sasl: null })).toMatchObject({ retriable: false })
   }

@@ -96,6 +96,8 @@ function reason(code: string, root: Error | undefined, security: Security): Reas
   }
   if (root === undefined || code === 'ECONNRESET' || code === 'EPIPE' || code.startsWith('PLT_'))
     return ['it closed the connection', closedRemedy(security)]
+  if (/^ERR_(OSSL|MISSING_PASSPHRASE)/.test(code))
+    return [`the certificate or its key cannot be used: ${root.message}`, 'Correct tls: { ca, cert, key, passphrase }.', true]
   if (/^(ERR_SSL|EPROTO)/.test(code)) return ['no TLS connection can be agreed on', 'Look whether it speaks TLS there.', true]
   return [root.message, 'Look whether the broker runs and can be reached.']
 }

@@ -15,6 +15,14 @@ export interface ProducedPart extends PartAnswer {
   readonly baseOffset: number
   readonly logStartOffset: number
   readonly errorMessage: string | null
+  /** The records for whose sake the batch was refused, where the broker names them. */
+  readonly recordErrors: readonly RecordError[]
+}
+
+/** Why the record at a place of a batch was refused. */
+export interface RecordError {
+  readonly place: number
+  readonly message: string | null
 }
 
 /** Acknowledged by all replicas that are in sync. Answered by leaders only. */
@@ -54,10 +62,6 @@ function readProduced(from: ByteReader, at: Part): ProducedPart {
   // When the broker appended it, which is known only where the broker stamps messages.
   from.int64()
   const logStartOffset = from.int64()
-  from.array(() => {
-    from.int32()
-    from.nullableString()
-    from.tags()
-  })
-  return { ...at, errorCode, baseOffset, logStartOffset, errorMessage: from.nullableString() }
+  const recordErrors = from.array(() => from.ended({ place: from.int32(), message: from.nullableString() }))
+  return { ...at, errorCode, baseOffset, logStartOffset, recordErrors, errorMessage: from.nullableString() }
 }

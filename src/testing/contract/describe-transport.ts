@@ -4,6 +4,7 @@ import { closing } from './closing.js'
 import { groupOffsets } from './group-offsets.js'
 import { groupRounds } from './group-rounds.js'
 import type { TransportHarness } from './harness.js'
+import { madeAgain } from './made-again.js'
 import { reading } from './reading.js'
 import { type ContractTest, Scene } from './scene.js'
 import { staticMembers } from './static-members.js'
@@ -48,6 +49,7 @@ const tests: readonly ContractTest[] = [
   ...groupRounds,
   ...staticMembers,
   ...groupOffsets,
+  ...madeAgain,
   ...transactions,
   ...administration,
   ...closing,

@@ -1,4 +1,4 @@
-import type { Batch, Outgoing, Reader, Start, TopicPartition } from '../../transport/transport.js'
+import type { Batch, LogPartition, Outgoing, Reader, Start, TopicPartition } from '../../transport/transport.js'
 
 /** A message as a test looks at it. */
 export interface Seen {
@@ -40,7 +40,7 @@ export class Reading {
   readonly #reader: Reader
   readonly #at: TopicPartition
 
-  constructor(reader: Reader, at: TopicPartition, start: Start) {
+  constructor(reader: Reader, at: LogPartition, start: Start) {
     this.#reader = reader
     this.#at = at
     reader.add(at, start, batch => {

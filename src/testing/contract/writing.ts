@@ -52,7 +52,7 @@ async function acknowledges(scene: Scene): Promise<void> {
     return { batch, place: batch.count - 1 }
   })
   await scene.flush(producer)
-  const offsets = sent.map(({ batch, place }) => batch.baseOffset + place)
+  const offsets = sent.map(({ batch, place }) => batch.offsetAt(place))
   assert.deepEqual(
     offsets,
     values.map((_, index) => index + 1),
