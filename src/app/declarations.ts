@@ -44,6 +44,13 @@ export class Declarations {
     return Object.assign({}, ...specs, { partitions: said ?? first.partitions }) as TopicSpec
   }
 
+  /** Of that, only what some declaration says itself: not the count of topics that name none. */
+  saidOf(name: string): Partial<TopicSpec> {
+    const { partitions, ...others } = this.specFor(name) ?? {}
+    const isSaid = this.topics.some(topic => topic.names.includes(name) && topic.settings.partitions !== undefined)
+    return isSaid && partitions !== undefined ? { ...others, partitions } : others
+  }
+
   /** The topics to be created where they are missing. */
   get specs(): readonly TopicSpec[] {
     const names = new Set(this.topics.flatMap(({ names: all }) => all))

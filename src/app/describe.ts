@@ -1,7 +1,8 @@
 import type { AppAgent } from '../agent/agent.js'
 import { AppTopic } from '../channel/topic.js'
 import { formatMs } from '../lib/duration.js'
-import type { TopicSpec } from '../transport/transport.js'
+import { topicDifferences } from '../transport/topic-differences.js'
+import type { TopicDescription, TopicSpec } from '../transport/transport.js'
 import { kindOf, type ArgumentKind } from './command.js'
 import type { CommandDeclaration, Declarations } from './declarations.js'
 import type { Runtime } from './runtime.js'
@@ -16,6 +17,8 @@ export interface Description {
   readonly agents: readonly AgentDescription[]
   readonly topics: readonly TopicSpec[]
   readonly patterns: readonly string[]
+  /** How a topic of the broker is other than declared, each in words such as `partitions 3 (declared: 8)`. */
+  readonly differences: (found: TopicDescription) => readonly string[]
   readonly channels: readonly string[]
   readonly timers: readonly { readonly name: string; readonly onLeader: boolean }[]
   readonly tasks: readonly { readonly name: string; readonly onLeader: boolean }[]
@@ -67,6 +70,7 @@ export function describeApp(id: string, declared: Declarations, runtime: Runtime
     instanceId: runtime.instanceId,
     agents: [...declared.agents.values()].map(agent => describeAgent(agent, runtime)),
     topics: declared.specs,
+    differences: found => topicDifferences(declared.saidOf(found.name), found),
     patterns: declared.topics.flatMap(({ pattern, name }) => (pattern === null ? [] : [name])),
     channels: [...declared.channels.keys()],
     timers: [...declared.timers.values()].map(({ name, onLeader }) => ({ name, onLeader })),

@@ -179,6 +179,7 @@ export class Runtime {
       timers: [...timers.values()],
       tasks: [...tasks.values()],
       topicNamed: name => this.#topicNamed(name),
+      saidOf: name => this.#declared.saidOf(name),
       specFor: name => this.#declared.specFor(name),
       earlyInbox: channel => this.#takeEarly(channel),
     }

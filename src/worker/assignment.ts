@@ -1,8 +1,10 @@
 import type { Host, Subscription } from '../channel/host.js'
+import { CopartitionError } from '../errors.js'
 import { publish, traces } from '../lib/trace.js'
 import type { Connection, Group, GroupOptions, Reader, TopicPartition } from '../transport/transport.js'
 import { Committer } from './commit.js'
 import { Leadership } from './leader.js'
+import { requireCopartitioned } from './copartition.js'
 import type { Link } from './link.js'
 import type { Partition } from './partition.js'
 import { Partitions } from './partitions.js'
@@ -57,13 +59,13 @@ export class Assignment {
   /** Joins the group; resolves with the first assignment at work. */
   async join(connection: Connection): Promise<void> {
     this.#connection = connection
-    const onError = (error: Error, at: TopicPartition): void =>
-      this.#options.host.log.error({ error, ...at }, `Partition ${at.partition} of "${at.topic}" cannot be read`)
+    const onError = (error: Error, at: TopicPartition): void => void this.#partitions.unreadable(at, error)
     const onPassed = (at: TopicPartition): void => this.#partitions.passed(at)
     this.#reader = connection.reader({ isolation: 'read-uncommitted', onError, onPassed })
     this.#stopWatching = connection.admin.watchTopics(() => this.#topicsChanged())
     await this.#options.link.createMissing(this.#subscriptions.specs)
     const topics = await this.#subscriptions.topics(connection.admin)
+    await this.#requireCopartitioned(topics)
     const assigned = this.#rebalancer.start(topics)
     this.#isJoined = true
     // What appeared while the topics were being asked for.
@@ -97,6 +99,7 @@ export class Assignment {
       group: () => this.#group as Group,
       membership: () => this.#rebalancer.membership,
       partitions: () => this.#partitions.all,
+      check: () => this.#partitions.check(),
       intervalMs: settings.commitIntervalMs,
       every: settings.commitEvery,
       onFenced: () => this.#partitions.reopen(),
@@ -111,6 +114,8 @@ export class Assignment {
       culprits,
       reader: () => this.#reader as Reader,
       group: () => this.#group as Group,
+      describe: names => (this.#connection as Connection).admin.topics(names),
+      random: settings.random,
       subscribersOf: topic => this.#subscriptions.of(topic),
       drainTimeoutMs: Math.min(rebalanceTimeoutMs, settings.drainTimeoutMs),
       commit: partitions => this.committer.commit(partitions),
@@ -162,7 +167,8 @@ export class Assignment {
     clock.turn(() => {
       this.#isResubscribing = false
       this.#subscribeAnew().catch((error: unknown) => {
-        if (!this.#isStopped) log.warn({ error }, 'The subscription could not be renewed; the old one stays')
+        if (error instanceof CopartitionError) this.#options.host.fail(error)
+        else if (!this.#isStopped) log.warn({ error }, 'The subscription could not be renewed; the old one stays')
       })
     })
   }
@@ -170,12 +176,20 @@ export class Assignment {
   async #subscribeAnew(): Promise<void> {
     if (this.#isStopped) return
     await this.#options.link.createMissing(this.#subscriptions.specs)
-    this.#rebalancer.subscribe(await this.#subscriptions.topics((this.#connection as Connection).admin))
+    const topics = await this.#subscriptions.topics((this.#connection as Connection).admin)
+    await this.#requireCopartitioned(topics)
+    this.#rebalancer.subscribe(topics)
+  }
+
+  async #requireCopartitioned(topics: readonly string[]): Promise<void> {
+    const groups = this.#subscriptions.groups(topics)
+    if (groups.length > 0) requireCopartitioned(groups, await (this.#connection as Connection).admin.topics(groups.flat()))
   }
 
   #topicsChanged(): void {
     if (!this.#isJoined) return
     this.#rebalancer.topicsChanged()
+    void this.#partitions.check()
     if (this.#subscriptions.hasPatterns) this.#resubscribe()
   }
 

@@ -101,6 +101,17 @@ describe('failures', () => {
     },
   )
 
+  test('what is not there any more holds nothing back: the others are committed at once', async () => {
+    const scene = new Scene()
+    const [orders, users] = [scene.partition('orders'), scene.partition('users')]
+    for (const { ledger } of [orders, users]) ledger.passed(3)
+    scene.refusal = new CommitError('the topic "orders" has been deleted')
+    scene.gone = [orders]
+    await scene.commit()
+    expect([scene.commits, scene.lines]).toEqual([['orders[0]=3 users[0]=3', 'users[0]=3'], []])
+    expect([orders.ledger.committed, users.ledger.committed]).toEqual([0, 3])
+  })
+
   test('an output that was lost: nothing is committed, whoever has read something reads it again', async () => {
     const scene = new Scene()
     const orders = scene.partition('orders')
@@ -277,6 +288,8 @@ class Scene {
   isMember = true
   refusal: Error | null = null
   fatal: Error | null = null
+  /** Whose topics are not there any more. */
+  gone: { isOver: boolean }[] = []
   onFenced: () => void = () => undefined
   #flush: Promise<void> = Promise.resolve()
   #answer: Promise<void> = Promise.resolve()
@@ -294,6 +307,10 @@ class Scene {
       group: () => ({ commit: offsets => this.#commit(offsets) }),
       membership: () => (this.isMember ? membership : null),
       partitions: () => this.#partitions.filter(({ isOver }) => !isOver),
+      check: () => {
+        for (const gone of this.gone) [gone.isOver, this.refusal] = [true, null]
+        return Promise.resolve()
+      },
       intervalMs: 1000,
       every,
       onFenced: () => {

@@ -2,12 +2,12 @@ import { FencedError, SendError } from '../errors.js'
 import type { Clock, Timer } from '../lib/clock.js'
 import type { Logger } from '../lib/log.js'
 import { publish, traces } from '../lib/trace.js'
-import type { Group, Membership, PartitionOffset, TopicPartition } from '../transport/transport.js'
+import type { Group, LogPartition, Membership, PartitionOffset } from '../transport/transport.js'
 import type { Ledger } from './ledger.js'
 
 /** A partition as far as commits go. */
 export interface Committable {
-  readonly at: TopicPartition
+  readonly at: LogPartition
   readonly ledger: Ledger
   readonly isOver: boolean
 }
@@ -19,6 +19,8 @@ export interface CommitterOptions {
   readonly group: () => Pick<Group, 'commit'>
   readonly membership: () => Membership | null
   readonly partitions: () => readonly Committable[]
+  /** A commit has failed: the tenures of what is not there any more end. Never rejects. */
+  readonly check: () => Promise<void>
   readonly intervalMs: number
   /** Commit also after so many settled events. */
   readonly every: number | undefined
@@ -119,6 +121,7 @@ export class Committer {
     await this.#write(current, membership)
   }
 
+  /** What is not there any more is left out the second time. */
   async #write(taken: readonly Taken[], membership: Membership): Promise<void> {
     const offsets: PartitionOffset[] = taken.map(({ partition, offset }) => ({ ...partition.at, offset }))
     try {
@@ -128,8 +131,12 @@ export class Committer {
       publish(traces.committed, () => ({ offsets }))
     } catch (error) {
       const facts = { generation: membership.generation, error }
-      if (error instanceof FencedError) this.#options.log.warn(facts, 'A commit was refused: the group has gone on without it')
-      else this.#options.log.error(facts, 'A commit failed; it is tried again with the next one')
+      if (error instanceof FencedError)
+        return this.#options.log.warn(facts, 'A commit was refused: the group has gone on without it')
+      await this.#options.check()
+      const there = taken.filter(({ partition }) => !partition.isOver)
+      if (there.length === taken.length) this.#options.log.error(facts, 'A commit failed; it is tried again with the next one')
+      else if (there.length > 0) await this.#write(there, membership)
     }
   }
 

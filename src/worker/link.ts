@@ -6,7 +6,7 @@ import { keyHash } from '../message/partitioner.js'
 import { deadLetterSuffix } from '../channel/dead-letters.js'
 import { Outbox } from '../channel/outbox.js'
 import { Replies } from '../agent/replies.js'
-import type { Batch, Connection, Producer, Reader, TopicSpec, Transport } from '../transport/transport.js'
+import type { Batch, Connection, Producer, Reader, TopicDescription, TopicSpec, Transport } from '../transport/transport.js'
 
 export interface LinkOptions {
   readonly appId: string
@@ -60,13 +60,15 @@ export class Link {
     return this.#opening
   }
 
-  /** Creates those of the topics that are missing. */
-  async createMissing(specs: readonly TopicSpec[]): Promise<void> {
-    if (specs.length === 0) return
+  /** Creates those of the topics that are missing. What exists is not changed: it is returned as it is. */
+  async createMissing(specs: readonly TopicSpec[]): Promise<readonly TopicDescription[]> {
+    if (specs.length === 0) return []
     const { admin } = await this.connection()
-    const existing = new Set((await admin.topics(specs.map(({ name }) => name))).map(({ name }) => name))
-    const missing = specs.filter(({ name }) => !existing.has(name))
+    const existing = await admin.topics(specs.map(({ name }) => name))
+    const names = new Set(existing.map(({ name }) => name))
+    const missing = specs.filter(({ name }) => !names.has(name))
     if (missing.length > 0) await admin.createTopics(missing)
+    return existing
   }
 
   /** Sends what is still to be sent, for as long as `patienceMs` if that is given, then closes. What waits for a reply rejects. */

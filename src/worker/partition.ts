@@ -4,11 +4,11 @@ import { Deferred } from '../lib/deferred.js'
 import { Delivered, type Tenure } from '../stream/delivered.js'
 import type { Lane } from '../stream/lane.js'
 import type { StreamQueue } from '../stream/queue.js'
-import type { Batch, TopicPartition } from '../transport/transport.js'
+import type { Batch, LogPartition } from '../transport/transport.js'
 import { Ledger } from './ledger.js'
 
 export interface PartitionOptions {
-  readonly at: TopicPartition
+  readonly at: LogPartition
   /** Which tenure of this partition in this worker. */
   readonly epoch: number
   readonly start: number
@@ -39,7 +39,7 @@ export class Partition implements Tenure {
   isLeaving = false
   isOver = false
   settled: (() => void) | null
-  readonly at: TopicPartition
+  readonly at: LogPartition
   readonly epoch: number
   readonly ledger: Ledger
   readonly #options: PartitionOptions

@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import type { Home, Host, Subscription } from '../channel/host.js'
 import { AppTopic } from '../channel/topic.js'
+import { TransportError } from '../errors.js'
 import { Deferred } from '../lib/deferred.js'
 import { silentLogger, type Logger } from '../lib/log.js'
+import { seededRandom } from '../lib/random.js'
 import { TurnBudget } from '../lib/turn.js'
 import { json } from '../message/codec.js'
 import type { Cursor, Held } from '../stream/lane.js'
 import { StreamQueue } from '../stream/queue.js'
 import { virtualClock, type VirtualClock } from '../testing/virtual-clock.js'
-import type { Batch, Deliver, PartitionOffset, Reader, Start, TopicPartition } from '../transport/transport.js'
+import type { Batch, Deliver, PartitionOffset, Reader, Start, TopicDescription, TopicPartition } from '../transport/transport.js'
 import { Partitions } from './partitions.js'
 
 const at = { topic: 'orders', partition: 0 }
@@ -47,6 +49,15 @@ describe('assign', () => {
     expect(scene.reading).toEqual(['orders[0] from earliest'])
     expect(scene.partitions.all).toHaveLength(1)
   })
+})
+
+test('what the reader gives up although its log is there is read on where it stands', async () => {
+  const scene = new Scene()
+  await scene.partitions.assign([at, other])
+  scene.deliver(at, 3)
+  await scene.partitions.unreadable(at, new TransportError('not allowed'))
+  await scene.clock.advance(1000)
+  expect(scene.reading).toEqual(['orders[1] from earliest', 'orders[0] from 3'])
 })
 
 describe('revoke', () => {
@@ -193,7 +204,7 @@ describe('reopen', () => {
     const held = scene.take()
     scene.partitions.reopen()
     expect(scene.reading).toEqual(['orders[1] from 7', 'orders[0] from 3'])
-    expect(scene.partitions.all).toEqual([clean, expect.objectContaining({ at, isOver: false })])
+    expect(scene.partitions.all).toEqual([clean, expect.objectContaining({ at: { ...at, topicId: 'one' }, isOver: false })])
     expect(tainted?.isOver).toBe(true)
     expect(scene.take()).toBeNull()
     held?.lot.settle(held.index)
@@ -273,6 +284,7 @@ class Scene {
   readonly lines: string[] = []
   readonly resumed: string[] = []
   position = 0
+  readonly topics = new Map([['orders', described('one')]])
   readonly #feeds = new Map<string, { start: Start; deliver: Deliver }>()
   #committed: Promise<void> = Promise.resolve()
   #commit: Promise<void> = Promise.resolve()
@@ -286,6 +298,8 @@ class Scene {
     this.partitions = new Partitions({
       host,
       reader: () => this.#reader(),
+      describe: names => Promise.resolve(names.flatMap(name => this.topics.get(name) ?? [])),
+      random: seededRandom(7),
       group: () => ({ committed: () => this.#committed.then(() => committed) }),
       subscribersOf: () => this.subscriptions,
       drainTimeoutMs: 20_000,
@@ -363,6 +377,10 @@ function batchOf(where: TopicPartition, count: number, first: number): Batch {
     nextOffset: first + count,
     bytes: count,
   }
+}
+
+function described(id: string, partitions = 2): TopicDescription {
+  return { name: 'orders', id, partitions, replicas: 1, retentionMs: -1, retentionBytes: -1, compacted: false }
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

@@ -1,13 +1,20 @@
 import { waitAtMost } from '../lib/clock.js'
 import { formatMs } from '../lib/duration.js'
+import type { Random } from '../lib/random.js'
+import { thrown } from '../lib/thrown.js'
 import type { Host, Subscription } from '../channel/host.js'
-import type { Group, Reader, TopicPartition } from '../transport/transport.js'
+import type { Group, LogPartition, Reader, TopicPartition } from '../transport/transport.js'
+import { Arrivals } from './arrivals.js'
 import { Partition } from './partition.js'
+import { SourceTopics, type SourceTopicsOptions } from './source-topics.js'
+import { Unreadable } from './unreadable.js'
 
 export interface PartitionsOptions {
   readonly host: Host
   readonly reader: () => Reader
   readonly group: () => Pick<Group, 'committed'>
+  readonly describe: SourceTopicsOptions['describe']
+  readonly random: Random
   readonly subscribersOf: (topic: string) => readonly Subscription[]
   /** How long work in hand may hold back a partition that is to go, in milliseconds. */
   readonly drainTimeoutMs: number
@@ -25,12 +32,22 @@ export class Partitions {
   drainUntil: number = Infinity
   readonly #options: PartitionsOptions
   readonly #owned = new Map<string, Partition>()
-  /** Epochs of partitions whose committed offsets are being asked for. */
-  readonly #coming = new Map<string, number>()
+  readonly #arrivals: Arrivals
+  readonly #topics: SourceTopics
+  readonly #unreadable: Unreadable
   #epoch = 0
+  /** A check that has not begun: whoever wants one now may share it. */
+  #nextCheck: Promise<void> | null = null
+  #checking: Promise<void> = Promise.resolve()
 
   constructor(options: PartitionsOptions) {
+    const { host, random, describe, group } = options
+    const { clock, log } = host
     this.#options = options
+    this.#topics = new SourceTopics({ log, describe })
+    this.#unreadable = new Unreadable({ clock, random, log, again: partition => this.#readOn(partition) })
+    const open = (at: LogPartition, start: number): void => this.#open(at, start)
+    this.#arrivals = new Arrivals({ clock, random, group, open, look: () => void this.check() })
   }
 
   get all(): readonly Partition[] {
@@ -39,24 +56,30 @@ export class Partitions {
 
   /** Starts reading newly assigned partitions where the group has left off, from the earliest message if nowhere. */
   async assign(partitions: readonly TopicPartition[]): Promise<void> {
-    const coming = partitions.map(at => ({ at, epoch: ++this.#epoch }))
-    for (const { at, epoch } of coming) this.#coming.set(keyOf(at), epoch)
-    const committed = await this.#options.group().committed(partitions)
-    for (const { at, epoch } of coming) {
-      // It may have been taken away meanwhile, and even come again.
-      if (this.#coming.get(keyOf(at)) !== epoch) continue
-      this.#coming.delete(keyOf(at))
-      this.#open(
-        at,
-        epoch,
-        committed.find(({ topic, partition }) => topic === at.topic && partition === at.partition)?.offset ?? -1,
-      )
-    }
+    for (const at of partitions) this.#arrivals.expect(at)
+    await this.#arrivals.begin(await this.#topics.look(partitions.map(({ topic }) => topic)))
+  }
+
+  /**
+   * Looks whether the topics are still the same logs. The tenure of a log that is gone ends at once with nothing committed; a
+   * new one begins as soon as there is another log. Never rejects.
+   */
+  check(): Promise<void> {
+    this.#nextCheck ??= this.#checkSoon()
+    return this.#nextCheck
+  }
+
+  /** The reader has given it up: its log may be gone, else it is tried again. */
+  async unreadable(at: TopicPartition, error: Error): Promise<void> {
+    const partition = this.#owned.get(keyOf(at))
+    if (partition === undefined) return
+    await this.check()
+    if (!partition.isLeaving) this.#unreadable.add(partition, error)
   }
 
   /** Work in hand is waited for, then what has settled is committed, then the partitions are given up. */
   async revoke(partitions: readonly TopicPartition[]): Promise<void> {
-    for (const at of partitions) this.#coming.delete(keyOf(at))
+    this.#arrivals.forget(partitions)
     const leaving = partitions.flatMap(at => this.#owned.get(keyOf(at)) ?? [])
     for (const { at } of leaving) this.#options.reader().remove(at)
     const { clock } = this.#options.host
@@ -69,7 +92,7 @@ export class Partitions {
 
   /** The session is over: nothing is committed, nothing of these tenures settles any more. */
   lose(): void {
-    this.#coming.clear()
+    this.#arrivals.forget(this.#arrivals.all)
     for (const { at } of this.all) this.#options.reader().remove(at)
     this.#close(this.all)
   }
@@ -80,7 +103,7 @@ export class Partitions {
     const staying = tainted.filter(({ isLeaving }) => !isLeaving)
     for (const { at } of staying) this.#options.reader().remove(at)
     this.#close(tainted)
-    for (const { at, ledger } of staying) this.#open(at, ++this.#epoch, ledger.committed)
+    for (const { at, ledger } of staying) this.#open(at, ledger.committed)
   }
 
   /** The reader has passed what is no message. */
@@ -94,12 +117,43 @@ export class Partitions {
     for (const partition of this.all) if (subscription.topic.covers(partition.at.topic)) partition.subscribe(subscription)
   }
 
-  #open(at: TopicPartition, epoch: number, start: number): void {
+  /** After the one that is under way: what that has seen may be older than the call. */
+  async #checkSoon(): Promise<void> {
+    await this.#checking
+    this.#nextCheck = null
+    this.#checking = this.#check().catch((error: unknown) => this.#checkFailed(error))
+    await this.#checking
+  }
+
+  async #check(): Promise<void> {
+    const looked = this.all
+    const found = await this.#topics.look([...looked.map(({ at }) => at), ...this.#arrivals.all].map(({ topic }) => topic))
+    const over = looked.filter(partition => !partition.isOver && found.get(partition.at.topic)?.id !== partition.at.topicId)
+    const staying = over.filter(({ isLeaving }) => !isLeaving)
+    for (const { at } of staying) this.#options.reader().remove(at)
+    this.#close(over)
+    for (const { at } of staying) this.#arrivals.expect(at)
+    this.#arrivals.begin(found).catch((error: unknown) => this.#checkFailed(error))
+  }
+
+  #checkFailed(error: unknown): void {
+    this.#options.host.log.debug({}, `The topics could not be looked at: ${thrown(error).message}`)
+    this.#arrivals.lookLater()
+  }
+
+  #readOn(partition: Partition): void {
+    const { at, ledger } = partition
+    if (partition.isLeaving) return
+    this.#options.reader().remove(at)
+    this.#options.reader().add(at, ledger.position < 0 ? 'earliest' : ledger.position, partition.deliver)
+  }
+
+  #open(at: LogPartition, start: number): void {
     const { host, reader, onSettled, onProgress, subscribersOf } = this.#options
     const read = (offset: number): void => reader().add(at, offset < 0 ? 'earliest' : offset, partition.deliver)
     const partition = new Partition({
       at,
-      epoch,
+      epoch: ++this.#epoch,
       start,
       host,
       onDemand: () => reader().resume(at),
@@ -117,6 +171,7 @@ export class Partitions {
 
   #close(partitions: readonly Partition[]): void {
     for (const partition of partitions) {
+      this.#unreadable.forget(partition)
       if (this.#owned.get(keyOf(partition.at)) === partition) this.#owned.delete(keyOf(partition.at))
       partition.close()
     }

@@ -18,6 +18,8 @@ export interface Plan {
   readonly timers: readonly TimerDeclaration[]
   readonly tasks: readonly TaskDeclaration[]
   readonly topicNamed: (name: string) => AppTopic
+  /** What the declarations themselves say of a topic. */
+  readonly saidOf: (name: string) => Partial<TopicSpec>
   /** What a declared topic should be like; `null` for any other name. */
   readonly specFor: (name: string) => TopicSpec | null
   /** What was sent to a channel before any worker ran, for the first one that does. */

@@ -28,6 +28,13 @@ export class Subscriptions {
     return [...new Set([...this.#all].flatMap(({ topic }) => topic.names))]
   }
 
+  /** Topics that are read together; `names` is what is read now. */
+  groups(names: readonly string[]): readonly (readonly string[])[] {
+    return [...this.#all].flatMap(({ topic, besides }) =>
+      besides === undefined ? [] : [[...names.filter(name => topic.covers(name)), ...besides]],
+    )
+  }
+
   get hasPatterns(): boolean {
     return [...this.#all].some(({ topic }) => topic.pattern !== null)
   }

@@ -19,6 +19,8 @@ import type { BodyScope } from '../stream/current-event.js'
 import type { Hands } from '../stream/hands.js'
 import type { Held } from '../stream/lane.js'
 import type { EventStream } from '../stream/stream.js'
+import { topicDifferences } from '../transport/topic-differences.js'
+import type { TopicDescription } from '../transport/transport.js'
 import { Assignment } from './assignment.js'
 import { TaskBody } from './body.js'
 import { Link } from './link.js'
@@ -107,7 +109,7 @@ export class Worker implements Host {
       for (const crew of this.crews) crew.start()
       this.#tasks.start(this.#plan.tasks)
       await nextTurn(this.clock)
-      await this.link.createMissing(this.#plan.topics)
+      this.#reportDifferences(await this.link.createMissing(this.#plan.topics))
       await this.#assignment.join(connection)
       this.#scheduler.start(this.#plan.timers.map(timer => this.#inBody(timer)))
       void this.#beat()
@@ -163,6 +165,16 @@ export class Worker implements Host {
 
   hop(source: EventStream, topic: Topic<unknown, unknown>, body: BodyScope | null): Stream<unknown, unknown> {
     return hop({ host: this, source, topic: topic as unknown as AppTopic, body })
+  }
+
+  /** What exists is not changed: whoever declares something else may have meant another topic. */
+  #reportDifferences(existing: readonly TopicDescription[]): void {
+    for (const found of existing) {
+      const differences = topicDifferences(this.#plan.saidOf(found.name), found)
+      if (differences.length === 0) continue
+      const remedy = 'It is left as it is: correct the declaration, or change the topic at the broker'
+      this.log.warn({ topic: found.name }, `The topic "${found.name}" is not as declared: ${differences.join(', ')}. ${remedy}`)
+    }
   }
 
   #newCrew(agent: AppAgent): Crew {

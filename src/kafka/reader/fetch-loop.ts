@@ -134,7 +134,7 @@ export class FetchLoop {
     if (typeof route === 'number') return this.#onLost(feed, route)
     if (feed.route !== null && feed.route.topicId !== route.topicId) return this.#fail(feed, deleted(feed.what, feed.at))
     // The metadata may be older than what whoever reads knows.
-    if (false) return this.#onLost(feed, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+    if ((feed.topicId ?? route.topicId) !== route.topicId) return this.#onLost(feed, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
     feed.route = route
     feed.unknownSinceMs = null
     if (feed.seeks !== null) this.#starts.want(feed, route.nodeId)
