@@ -9,8 +9,8 @@ export default defineConfig({
     globalSetup: ['./test/kafka/shared-node.ts'],
     reporters: ['default', './scripts/summary-reporter.ts'],
     pool: 'forks',
-    // Nodes of several suites at once would only take the processor from each other.
-    fileParallelism: false,
+    // They mostly wait. More nodes at once would only take the processor from each other.
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     teardownTimeout: 30_000,

@@ -57,7 +57,8 @@ export async function ask(address: string, api: Api, body: Buffer): Promise<Fiel
   }
 }
 
-async function* framesOf(socket: Socket): AsyncGenerator<Buffer, undefined> {
+/** What comes, request by request or answer by answer: the bytes behind the length of each. */
+export async function* framesOf(socket: Socket): AsyncGenerator<Buffer, undefined> {
   let rest = Buffer.alloc(0)
   for await (const chunk of socket) {
     rest = Buffer.concat([rest, chunk as Buffer])

@@ -264,10 +264,12 @@ test('before a partition is refused the topic is looked at again; others go on, 
   expect([producer.order, isFlushed]).toEqual([['t/1 old'], false])
   outbox.forget('t')
   outbox.send(letter('new 3', { partition: 4 }))
+  const inTheMeantime = looks[1]!.promise.then(() => void outbox.send(letter('new 4', { partition: 4 })))
   looks[1]!.resolve(5)
+  await inTheMeantime
   await turn()
-  outbox.send(letter('new 4', { partition: 4 }))
-  expect(producer.order.slice(1)).toEqual([1, 2, 3, 4].map(number => `t/4 new ${number}`))
+  outbox.send(letter('new 5', { partition: 4 }))
+  expect(producer.order.slice(1)).toEqual([1, 2, 3, 4, 5].map(number => `t/4 new ${number}`))
   looks[2]!.resolve(7)
   await flushed
   producer.batches.get('t/6')?.settle(0)

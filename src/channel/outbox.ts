@@ -188,8 +188,10 @@ export class Outbox implements Gate {
 
   #searchFor(topic: string, route: () => Route): PartitionSearch<Parked> {
     return new PartitionSearch({
-      look: async () => (route().partitions = await this.#options.prepare(topic)),
-      onOver: ({ letter, sent }) => {
+      look: () => this.#options.prepare(topic),
+      onOver: ({ letter, sent }, partitions) => {
+        // Only now: whoever hears of the count before would overtake what is sought.
+        route().partitions = partitions
         this.#parkedBytes -= sizeOf(letter)
         this.#append(route(), letter, sent)
       },

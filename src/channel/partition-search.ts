@@ -2,7 +2,7 @@ export interface PartitionSearchOptions<Item> {
   /** How many partitions the topic has now. */
   readonly look: () => Promise<number>
   /** The topic has its partition, or has it not although it was looked at once more. */
-  readonly onOver: (item: Item) => void
+  readonly onOver: (item: Item, partitions: number) => void
   /** The topic cannot be looked at. */
   readonly onFailed: (item: Item, error: unknown) => void
 }
@@ -41,7 +41,8 @@ export class PartitionSearch<Item extends { readonly letter: { readonly partitio
         // Who comes later may have heard of more than this look can tell.
         const before = new Set(this.#sought)
         const partitions = await look()
-        for (const item of this.#take(each => before.has(each) || (each.letter.partition ?? 0) < partitions)) onOver(item)
+        for (const item of this.#take(each => before.has(each) || (each.letter.partition ?? 0) < partitions))
+          onOver(item, partitions)
       }
     } catch (error) {
       for (const item of this.end()) onFailed(item, error)

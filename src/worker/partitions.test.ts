@@ -60,6 +60,18 @@ test('what the reader gives up although its log is there is read on where it sta
   expect(scene.reading).toEqual(['orders[1] from earliest', 'orders[0] from 3'])
 })
 
+test('what has ended with its log and cannot begin anew says so, until it can', async () => {
+  const scene = new Scene()
+  await scene.partitions.assign([at])
+  scene.topics.set('orders', described('two'))
+  scene.holdCommitted().reject(new TransportError('Not allowed.'))
+  await scene.partitions.check()
+  expect(scene.lines.at(-1)).toBe('Assigned partitions are not read yet: Not allowed. It is tried again')
+  scene.holdCommitted().resolve()
+  await scene.clock.advance('9s')
+  expect(scene.reading).toEqual(['orders[0] from earliest'])
+})
+
 describe('revoke', () => {
   test('waits for work in hand, commits what has settled with the ledger still there, then gives up', async () => {
     const scene = new Scene()

@@ -136,8 +136,13 @@ export class Partitions {
     this.#arrivals.begin(found).catch((error: unknown) => this.#checkFailed(error))
   }
 
+  /** No partition waits in silence. */
   #checkFailed(error: unknown): void {
-    this.#options.host.log.debug({}, `The topics could not be looked at: ${thrown(error).message}`)
+    const { log } = this.#options.host
+    const { all: partitions } = this.#arrivals
+    const { message } = thrown(error)
+    if (partitions.length === 0) log.debug({ error }, `The topics could not be looked at: ${message}`)
+    else log.warn({ error, partitions }, `Assigned partitions are not read yet: ${message} It is tried again`)
     this.#arrivals.lookLater()
   }
 

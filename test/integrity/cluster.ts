@@ -1,10 +1,11 @@
 import type { App, Logger, Running } from 'faust-ts'
 import type { Activity, Timer, TimerKind } from '../../src/lib/clock.js'
-import { nextTurn, systemClock } from '../../src/lib/clock.js'
+import { nextTurn, sleep, systemClock } from '../../src/lib/clock.js'
 import { seededRandom } from '../../src/lib/random.js'
 import type { Random } from '../../src/lib/random.js'
 import { MemoryBroker } from '../../src/embedded/memory/broker.js'
 import type { Faults } from '../../src/embedded/memory/faults.js'
+import type { Connection } from '../../src/transport/transport.js'
 import { VirtualClock } from '../../src/testing/virtual-clock.js'
 import { observed, type Broker } from './observed.js'
 
@@ -52,6 +53,18 @@ export class Cluster implements AsyncDisposable {
     member.isDead = true
     this.#memory.sever(member.clientId)
     this.#dying.push(member.running.stop())
+  }
+
+  /** A connection beside those of the workers; it ends with the test. */
+  connect(): Promise<Connection> {
+    const { clock, random } = this
+    const log = this.#logger()
+    return this.until(this.#memory.transport().connect({ clientId: 'bystander', clock, random, log }))
+  }
+
+  /** Time on this clock, for whoever works in it. */
+  sleep(ms: number): Promise<void> {
+    return sleep(this.clock, ms, { kind: 'work' })
   }
 
   /** Lets time pass, ready or not. */

@@ -192,6 +192,14 @@ class LostBatch implements OutgoingBatch {
     })
   }
 
+  offsetAt(): number {
+    return this.baseOffset
+  }
+
+  errorAt(): Error | null {
+    return this.error
+  }
+
   onSettled(run: () => void): void {
     if (this.isSettled) run()
     else this.#waiting.push(run)

@@ -2,12 +2,12 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { App, unchecked } from 'faust-ts'
-import { expect, inject, test } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { silentLogger } from '../../src/lib/log.js'
 
 const asker = fileURLToPath(new URL('fixtures/asker.ts', import.meta.url))
 
-test('the first ask of a process has its answer soon: the topic of its replies is made and read by then', async () => {
+test('the first ask of a process has its answer soon, and the process ends by itself after the last one', async () => {
   const broker = `kafka://${inject('kafka')}`
   const app = new App('first-ask', { broker, logger: silentLogger })
   app.agent('doubling', { value: unchecked<number>() }, async function* (stream) {
@@ -29,6 +29,11 @@ async function ask(broker: string): Promise<number[]> {
     execArgv: ['--conditions=faust-ts:source', '--import', import.meta.resolve('tsx')],
     env: { ...process.env, FAUST_BROKER: broker },
   })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const ended = once(child, 'exit')
   const [tookMs] = (await once(child, 'message')) as [number[]]
+  const answeredMs = performance.now()
+  await ended
+  expect(performance.now() - answeredMs).toBeLessThan(5000)
   return tookMs
 }

@@ -1,4 +1,5 @@
 // One node for the whole run: suites that do no harm to it need none of their own.
+import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { archiveClasses } from '../../scripts/kafka/class-archive.js'
 import { fetchDistribution } from '../../scripts/kafka/distribution.js'
@@ -8,6 +9,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** `host:port` of a node that all suites share: name topics and groups after the test, and leave it running. */
     kafka: string
+    /** What it has on disk of its partitions: a folder for each. */
+    kafkaMessages: string
   }
 }
 
@@ -16,5 +19,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await archiveClasses(await fetchDistribution())
   const cluster = await startCluster()
   project.provide('kafka', cluster.bootstrap())
+  project.provide('kafkaMessages', join(cluster.folder, '1', 'messages'))
   return () => cluster.close()
 }

@@ -6,17 +6,23 @@ import { Cluster } from '../../src/kafka/cluster/cluster.js'
 import type { Link } from '../../src/kafka/link.js'
 import { KafkaProducer } from '../../src/kafka/producer/producer.js'
 import { KafkaReader } from '../../src/kafka/reader/reader.js'
+import type { Compression } from '../../src/kafka/records/compression.js'
 import { readSettings } from '../../src/kafka/settings.js'
 import { loadCompression, openWire, type OpenWire } from '../../src/kafka/wire.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { Batch, Isolation, OutgoingBatch, ProducerOptions, Start, TopicPartition } from '../../src/transport/transport.js'
 import { contextFor } from './driver.js'
+import type { Relay } from './relay.js'
 import { eventually } from './steering.js'
 
 export interface TrafficOptions {
   readonly log?: Logger
   /** The level of features, whatever the cluster says: an older one has to work as well. */
   readonly level?: number
+  /** All connections go this way, whatever addresses the cluster names. */
+  readonly relay?: Relay
+  /** All that we have, unless said otherwise. */
+  readonly compression?: Compression
 }
 
 /** A connection of our driver whose wires can be cut. It ends with the test. */
@@ -27,11 +33,11 @@ export class Traffic {
 
   static async open(bootstrap: string, options: TrafficOptions = {}): Promise<Traffic> {
     const wires = new Set<() => void>()
-    const openCuttable: OpenWire = async (endpoint, options) => {
-      const wire = await openWire(endpoint, options)
+    const openCuttable: OpenWire = async (endpoint, wireOptions) => {
+      const wire = await openWire(options.relay?.endpoint ?? endpoint, wireOptions)
       wires.add(() => {
         wire.destroy()
-        options.onLost(new TransportError('The test has cut the connection.'))
+        wireOptions.onLost(new TransportError('The test has cut the connection.'))
       })
       return wire
     }
@@ -40,7 +46,7 @@ export class Traffic {
     const opened = await Cluster.open({ endpoints, place, security, context, openWire: openCuttable })
     onTestFinished(() => opened.close())
     const cluster = options.level === undefined ? opened : atLevel(opened, options.level)
-    return new Traffic({ context, cluster, compression: await loadCompression() }, wires)
+    return new Traffic({ context, cluster, compression: options.compression ?? (await loadCompression()) }, wires)
   }
 
   private constructor(link: Link, wires: Set<() => void>) {

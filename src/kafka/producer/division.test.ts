@@ -167,6 +167,24 @@ test('what may have been stored by an earlier try is not divided: it would be st
   expect(stage.logs.of(orders).values.slice(1)).toEqual(['a', 'b'])
 })
 
+test('tries of a batch that was given up say nothing of the next one: that is divided', async () => {
+  stage.fake.on(
+    produce,
+    answering(() => errorCodes.NOT_ENOUGH_REPLICAS),
+  )
+  const [late] = sendAll(['late'])
+  await stage.settle(producer.flush())
+  stage.logs.limits.set('orders', 300)
+  stage.fake.on(
+    produce,
+    answering(() => 0),
+  )
+  const sent = sendAll(['a'.repeat(200), 'b'.repeat(200)])
+  await stage.settle(producer.flush())
+  expect([errorOf(late!)?.message, sent.map(errorOf)]).toEqual([expect.stringContaining('within 120 s'), [null, null]])
+  expect(new Set(sent.map(({ batch }) => batch)).size).toBe(1)
+})
+
 test('what has been divided counts for what it is, until it is settled', async () => {
   stage.fake.setTopic('other', [1])
   stage.logs.limits.set('other', 1_000_000)

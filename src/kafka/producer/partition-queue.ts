@@ -16,7 +16,7 @@ export type QueueState = 'idle' | 'waiting' | 'sending' | 'searching' | 'pausing
 export class PartitionQueue {
   readonly at: TopicPartition
   state: QueueState = 'idle'
-  /** Tries in a row that have failed. */
+  /** Tries of the first batch that have failed. */
   failures = 0
   /** Why the last of them failed. */
   lastError: Error | null = null
@@ -63,8 +63,10 @@ export class PartitionQueue {
   /** The fate of a batch is known. */
   remove(batch: UnsentBatch): void {
     if (batch === this.#open) this.#open = null
-    if (batch === this.first) this.#batches.shift()
-    else this.#batches.remove(other => other === batch)
+    if (batch !== this.first) return this.#batches.remove(other => other === batch)
+    this.#batches.shift()
+    this.failures = 0
+    this.lastError = null
   }
 
   /**

@@ -91,7 +91,7 @@ export class KafkaProducer implements Producer {
     if (offsets.length > 0 && membership === null)
       throw new CommitError('Cannot commit offsets without a membership. Pass the one that join() gave.', { retriable: false })
     this.#stopAppending()
-    const copy = offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
+    const copy = offsets.map(({ topic, partition, topicId, offset }) => ({ topic, partition, topicId, offset }))
     await this.#accumulator.flush()
     this.#transactionFor(what)
     requireStored(this.#accumulator.failed)

@@ -107,15 +107,15 @@ describe('version 2', () => {
     ])
   })
 
-  test('commits offsets with the identity of the member', async () => {
+  test('commits offsets with the identity of the member, and of the topics', async () => {
     const producer = await open()
     await stage.settle(producer.begin())
-    await stage.settle(producer.commit([{ ...orders, offset: 12 }], membership))
+    await stage.settle(producer.commit([{ ...orders, topicId: 'one', offset: 12 }], membership))
     expect(stage.requests('TxnOffsetCommit')).toEqual([
       {
         ...{ transactionalId: 't', producerId: 7, producerEpoch: 0 },
         ...{ groupId: 'g', memberId: 'm', instanceId: 'i', generation: 4 },
-        partitions: [{ ...orders, offset: 12 }],
+        partitions: [{ ...orders, topicId: 'one', offset: 12 }],
       },
     ])
     expect(requests()).toEqual(['InitProducerId', 'TxnOffsetCommit', 'EndTxn'])

@@ -45,8 +45,6 @@ export class Verdicts {
     if (queue.first !== batch) onReady(queue)
     else if (errorCode === 0 || errorCode === errorCodes.DUPLICATE_SEQUENCE_NUMBER) {
       batch.baseOffset = part?.baseOffset ?? -1
-      queue.failures = 0
-      queue.lastError = null
       accumulator.settle(queue, null)
       onReady(queue)
     } else if (aboutTheAuthor.has(errorCode)) void this.#onAuthorRefused(queue, batch, errorCode)
@@ -91,10 +89,10 @@ export class Verdicts {
     const { accumulator, context } = this.#options
     if (accumulator.givenUp !== null) accumulator.drop(accumulator.givenUp, queue)
     const lateMs = context.clock.elapsed() - deliveryMs
+    const { lastError } = queue
     for (let batch = queue.first; batch !== undefined && batch.openedMs <= lateMs; batch = queue.first) {
-      const why = queue.lastError?.message ?? 'The broker was busy.'
-      const message = `${whatOf(queue)} within ${deliveryMs / 1000} s. ${why}`
-      accumulator.settle(queue, new TransportError(message, { cause: queue.lastError ?? undefined }))
+      const message = `${whatOf(queue)} within ${deliveryMs / 1000} s. ${lastError?.message ?? 'The broker was busy.'}`
+      accumulator.settle(queue, new TransportError(message, { cause: lastError ?? undefined }))
     }
   }
 
@@ -161,8 +159,6 @@ export class Verdicts {
   /** The first batch will not be stored. If it certainly was not, the broker will not miss it when the next one comes. */
   #fail(queue: PartitionQueue, error: Error, isCertain = true): void {
     if (isCertain && queue.failures === 0) queue.unnumber()
-    queue.failures = 0
-    queue.lastError = null
     this.#options.accumulator.settle(queue, error)
     this.#options.onReady(queue)
   }

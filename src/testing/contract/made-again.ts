@@ -8,6 +8,7 @@ export const madeAgain: readonly ContractTest[] = [
   { name: 'made again: who reads the old log is told so, and gets nothing of the new one', run: tellsReaders },
   { name: 'made again: a reader that names its log reads that one or none', run: readsTheLogNamed },
   { name: 'made again: an offset of the old log is none of the new one', run: keepsOffsetsApart },
+  { name: 'made again: nor is one that was committed in a transaction', run: keepsOffsetsOfTransactionsApart },
   { name: 'made again: a commit of an offset of the old log takes no other along', run: commitsAllOrNothing },
   { name: 'made again: a producer goes on with the new log', run: writesOn },
 ]
@@ -72,6 +73,24 @@ async function keepsOffsetsApart(scene: Scene): Promise<void> {
   )
   const [found] = await scene.wait(reader.group.committed([at]))
   assert.deepEqual([found?.offset, found?.topicId ?? topicId], [1, topicId])
+}
+
+async function keepsOffsetsOfTransactionsApart(scene: Scene): Promise<void> {
+  const at = { topic: await scene.topic(), partition: 0 }
+  const topicId = await idOf(scene, at)
+  const seat = await scene.seat(scene.name('group'))
+  await scene.agree(seat)
+  const producer = await scene.producer({ transactionalId: scene.name('id') })
+  const commit = async (offset: number): Promise<void> => {
+    await scene.wait(producer.begin())
+    await scene.wait(producer.commit([{ ...at, topicId, offset }], seat.current))
+  }
+  await commit(3)
+  const [kept] = await scene.wait(seat.group.committed([at]))
+  assert.deepEqual([kept?.offset, kept?.topicId ?? topicId], [3, topicId])
+  await again(scene, at.topic)
+  await commit(5).catch(refusedAs('FAUST_COMMIT'))
+  for (const found of await scene.wait(seat.group.committed([at]))) assert.equal(found.topicId, topicId)
 }
 
 async function commitsAllOrNothing(scene: Scene): Promise<void> {
