@@ -101,6 +101,14 @@ describe('failures', () => {
     },
   )
 
+  test('a refused membership is said once', async () => {
+    const scene = new Scene()
+    scene.partition('orders').ledger.passed(3)
+    scene.refusal = new FencedError('stale generation')
+    for (let n = 0; n < 3; n++) await scene.commit()
+    expect([scene.commits.length, scene.lines]).toEqual([3, ['warn A commit was refused']])
+  })
+
   test('what is not there any more holds nothing back: the others are committed at once', async () => {
     const scene = new Scene()
     const [orders, users] = [scene.partition('orders'), scene.partition('users')]

@@ -43,6 +43,7 @@ export class Committer {
   #undelivered: Error | null = null
   #fences = 0
   #isHalted = false
+  #refusedAs: Membership | null = null
 
   constructor(options: CommitterOptions) {
     this.#options = options
@@ -131,13 +132,19 @@ export class Committer {
       publish(traces.committed, () => ({ offsets }))
     } catch (error) {
       const facts = { generation: membership.generation, error }
-      if (error instanceof FencedError)
-        return this.#options.log.warn(facts, 'A commit was refused: the group has gone on without it')
+      if (error instanceof FencedError) return this.#refused(membership, facts)
       await this.#options.check()
       const there = taken.filter(({ partition }) => !partition.isOver)
       if (there.length === taken.length) this.#options.log.error(facts, 'A commit failed; it is tried again with the next one')
       else if (there.length > 0) await this.#write(there, membership)
     }
+  }
+
+  /** Said once of a membership: until the next round is over each commit is refused alike. */
+  #refused(membership: Membership, facts: object): void {
+    if (this.#refusedAs === membership) return
+    this.#refusedAs = membership
+    this.#options.log.warn(facts, 'A commit was refused: the group has gone on without it')
   }
 
   /** Not only of the partitions that were to be committed: a lost output may belong to what is still in hand elsewhere. */
