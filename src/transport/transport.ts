@@ -176,10 +176,7 @@ export interface Producer {
   flush(): Promise<void>
   /** Transactional producers only (Kafka: transactions of KIP-447). Appends between `begin` and `commit` belong to it. */
   begin(): Promise<void>
-  /**
-   * Flushes, adds the offsets under the membership's fencing, commits; with a `topicId` as `Group.commit`. Throws `FencedError`,
-   * `SendError`, `CommitError`.
-   */
+  /** Flushes, adds the offsets as `Group.commit` does, under the membership's fencing, commits. Throws `FencedError`, `SendError`. */
   commit(offsets: readonly PartitionOffset[], membership: Membership | null): Promise<void>
   abort(): Promise<void>
   close(): Promise<void>

@@ -13,7 +13,7 @@ import { leadRound } from './leader.js'
 export interface RebalanceCallbacks {
   /** Give these up; until it resolves they are this member's, and offsets can be committed under the membership. */
   revoke(partitions: readonly TopicPartition[], membership: Membership): Promise<void>
-  /** These are new. When it throws, the membership is given up and joined anew. */
+  /** These are new. When it throws, the membership is given up and joined anew. A `stop` revokes them without waiting for it. */
   assign(partitions: readonly TopicPartition[], membership: Membership): Promise<void> | void
   /** The membership is over, even while a revoke or an assign is running: own nothing, commit nothing. */
   lost(error: Error): void
@@ -205,7 +205,7 @@ export class Rebalancer {
     if (session.over.isSettled || this.#membership === null) return
     for (const at of partitions) this.#owned.set(nameOf(at), at)
     try {
-      await this.#options.callbacks.assign(partitions, this.#membership)
+      await Promise.race([this.#options.callbacks.assign(partitions, this.#membership), this.#stopped.promise])
     } catch (error) {
       this.#lose(session, asError(error))
     }
@@ -214,8 +214,8 @@ export class Rebalancer {
   async #checkTopics(): Promise<void> {
     this.#isTopicCheckDue = false
     if (!this.#membership?.isLeader) return
-    const found = await this.#options.topics([...this.#counts.keys()])
-    if ([...this.#counts].some(([name, count]) => (found.get(name) ?? 0) !== count)) this.#isRoundDue = true
+    const found = await Promise.race([this.#options.topics([...this.#counts.keys()]), this.#stopped.promise])
+    if (found !== null && [...this.#counts].some(([name, count]) => (found.get(name) ?? 0) !== count)) this.#isRoundDue = true
   }
 
   /** At once, whatever is running: what runs looks at its session when it comes back. */

@@ -256,6 +256,31 @@ describe('stopping', () => {
     expect(a.since()).toEqual(['revoke orders:0', 'revoked'])
   })
 
+  test('during an assign that takes long: what was given is given up at once', async () => {
+    const { clock, member } = await cluster({ orders: 1 })
+    const [a, b] = [member('a'), member('b')]
+    a.onAssign = () => new Promise(() => undefined)
+    const started = a.start('orders')
+    await clock.settled()
+    await a.rebalancer.stop()
+    await expect(started).rejects.toThrow(ClosedError)
+    expect(a.since()).toEqual(['assign orders:0', 'revoke orders:0', 'revoked'])
+    await b.start('orders')
+    expect(b.owned).toBe('orders:0')
+  })
+
+  test('while it looks at changed topics: does not wait for that', async () => {
+    const { clock, member } = await cluster({ orders: 1 })
+    const a = member('a')
+    await a.start('orders')
+    await clock.settled()
+    a.topics = () => new Promise(() => undefined)
+    a.rebalancer.topicsChanged()
+    await clock.settled()
+    await a.rebalancer.stop()
+    expect(a.since().at(-1)).toBe('revoked')
+  })
+
   test('while it waits to join again: ends the wait', async () => {
     const { broker, clock, member } = await cluster({ orders: 1 })
     const a = member('a')

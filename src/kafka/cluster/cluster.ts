@@ -83,6 +83,11 @@ export class Cluster {
     this.#pause = exponential({ initialMs: 20, maxMs: 1000, random: context.random })
   }
 
+  /** By which the cluster is told from others; '' where it does not say. */
+  get id(): string {
+    return this.#directory.metadata.clusterId ?? ''
+  }
+
   /** Every broker that is up, by node id. */
   get brokers(): ReadonlyMap<number, Broker> {
     return this.#directory.metadata.brokers

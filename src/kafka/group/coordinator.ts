@@ -1,4 +1,4 @@
-import type { PartitionOffset, TopicPartition } from '../../transport/transport.js'
+import type { TopicPartition } from '../../transport/transport.js'
 import type { Cluster } from '../cluster/cluster.js'
 import type { Purpose } from '../cluster/connections.js'
 import type { CoordinatorKey } from '../cluster/coordinators.js'
@@ -14,7 +14,7 @@ import {
   type SyncAnswer,
   type SyncArgs,
 } from '../wire/group.js'
-import { offsetCommit, offsetFetch, type CommittedAnswer } from '../wire/offsets.js'
+import { offsetCommit, offsetFetch, type CommitPart, type CommittedAnswer } from '../wire/offsets.js'
 
 export interface CoordinatorOptions {
   readonly cluster: Cluster
@@ -61,7 +61,7 @@ export class Coordinator {
     return cluster.atCoordinator(this.#of, heartbeat, { what, args, purpose: this.#purpose, ...patience })
   }
 
-  commit(identity: MemberIdentity, partitions: readonly PartitionOffset[]): Promise<PartsAnswer> {
+  commit(identity: MemberIdentity, partitions: readonly CommitPart[]): Promise<PartsAnswer> {
     const what = `Cannot commit the offsets of the group "${identity.groupId}"`
     const args = { ...identity, partitions }
     return this.#options.cluster.atCoordinator(this.#of, offsetCommit, { what, args, purpose: this.#purpose })

@@ -4,7 +4,7 @@ import { Deferred } from '../../lib/deferred.js'
 import { silentLogger } from '../../lib/log.js'
 import { seededRandom } from '../../lib/random.js'
 import { virtualClock } from '../../testing/virtual-clock.js'
-import type { GroupMember, Membership } from '../../transport/transport.js'
+import type { GroupMember, Membership, TopicPartition } from '../../transport/transport.js'
 import { Cluster } from '../cluster/cluster.js'
 import { Compression } from '../records/compression.js'
 import { errorCodes } from '../wire/error-codes.js'
@@ -12,7 +12,7 @@ import { FakeCluster } from '../cluster/fake-wire.js'
 import { findCoordinator } from '../wire/cluster-apis.js'
 import { decodeSubscription, encodeAssignment, encodeSubscription } from '../wire/consumer-protocol.js'
 import { heartbeat, joinGroup, leaveGroup, syncGroup, type JoinAnswer, type JoinArgs } from '../wire/group.js'
-import { offsetCommit, offsetFetch } from '../wire/offsets.js'
+import { offsetCommit, offsetFetch, type CommitPart } from '../wire/offsets.js'
 import { KafkaGroup } from './group.js'
 
 const clock = virtualClock()
@@ -302,6 +302,26 @@ test('whoever waits for committed offsets waits no longer than the membership', 
   const before = fake.count(offsetFetch)
   await pass(10_000)
   expect(fake.count(offsetFetch)).toBe(before)
+})
+
+test('an offset is committed with its log; an identity of another cluster, carried here by a mirror, says nothing', async () => {
+  const group = open()
+  const membership = await join(group)
+  const kept: CommitPart[] = []
+  fake.on(offsetCommit, ({ partitions }) => {
+    kept.push(...partitions)
+    return { partitions: partitions.map(({ topic, partition }) => ({ topic, partition, errorCode: 0 })) }
+  })
+  fake.on(offsetFetch, () => ({ errorCode: 0, partitions: kept.map(part => ({ ...part, errorCode: 0 })) }))
+  const [at, other] = [0, 1].map(partition => ({ topic: 'orders', partition })) as [TopicPartition, TopicPartition]
+  const [{ id: topicId } = { id: '' }] = fake.topics.values()
+  await group.commit([{ ...at, topicId, offset: 3 }], membership)
+  expect(kept).toEqual([{ ...at, offset: 3, logId: `${topicId}@fake` }])
+  kept.push({ ...other, offset: 7, logId: 'mirrored@elsewhere' })
+  expect(await group.committed([at, other])).toEqual([
+    { ...at, offset: 3, topicId },
+    { ...other, offset: 7 },
+  ])
 })
 
 test('what the coordinator leaves out of its answers is neither committed nor free of a commit', async () => {

@@ -5,6 +5,7 @@ import type { Group, GroupOptions, JoinRound, Membership, PartitionOffset, Topic
 import { errorCodes } from '../wire/error-codes.js'
 import type { Link } from '../link.js'
 import { leftOut } from '../cluster/left-out.js'
+import { topicIdOf, withLogId } from '../cluster/log-id.js'
 import { requirePartitions } from '../cluster/partition-check.js'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from '../wire/consumer-protocol.js'
 import type { JoinAnswer, MemberIdentity, SyncArgs } from '../wire/group.js'
@@ -90,8 +91,8 @@ export class KafkaGroup implements Group {
     return asked.flatMap(at => {
       const part = found.get(nameOf(at))
       if (part === undefined) throw leftOut(what, at)
-      const { offset, topicId } = part
-      return offset < 0 ? [] : [{ ...at, offset, ...(topicId === undefined ? {} : { topicId }) }]
+      const { offset, logId } = part
+      return offset < 0 ? [] : [{ ...at, offset, ...topicIdOf(this.#link.cluster, logId) }]
     })
   }
 
@@ -172,7 +173,8 @@ export class KafkaGroup implements Group {
     if (offsets.length === 0) return
     try {
       await requirePartitions(this.#link, offsets, what)
-      const { partitions } = await this.#coordinator.commit({ groupId, memberId, instanceId, generation }, offsets)
+      const parts = offsets.map(at => withLogId(this.#link.cluster, at))
+      const { partitions } = await this.#coordinator.commit({ groupId, memberId, instanceId, generation }, parts)
       const failed = partitions.find(part => part.errorCode !== 0)
       if (failed) throw groupError(failed.errorCode, `${what}, "${failed.topic}"[${failed.partition}]`)
       const answered = new Set(partitions.map(nameOf))

@@ -8,6 +8,7 @@ import type {
   Producer,
   ProducerOptions,
 } from '../../transport/transport.js'
+import { withLogId } from '../cluster/log-id.js'
 import type { Link } from '../link.js'
 import { Accumulator, mostMessageBytes } from './accumulator.js'
 import { IdempotentAuthor } from './idempotent-author.js'
@@ -20,6 +21,7 @@ export class KafkaProducer implements Producer {
   readonly maxMessageBytes: number = mostMessageBytes(defaultMaxBytes)
   /** Nobody has to close it any more. */
   onClosed: () => void = () => undefined
+  readonly #cluster: Link['cluster']
   readonly #accumulator: Accumulator
   readonly #sender: Sender
   readonly #transaction: Transaction | null
@@ -35,6 +37,7 @@ export class KafkaProducer implements Producer {
 
   private constructor(link: Link, author: IdempotentAuthor | Transaction) {
     const { cluster, compression, context } = link
+    this.#cluster = cluster
     const limits = new TopicLimits(cluster, context)
     const accumulator = new Accumulator({
       clock: context.clock,
@@ -91,7 +94,7 @@ export class KafkaProducer implements Producer {
     if (offsets.length > 0 && membership === null)
       throw new CommitError('Cannot commit offsets without a membership. Pass the one that join() gave.', { retriable: false })
     this.#stopAppending()
-    const copy = offsets.map(({ topic, partition, topicId, offset }) => ({ topic, partition, topicId, offset }))
+    const copy = offsets.map(at => withLogId(this.#cluster, at))
     await this.#accumulator.flush()
     this.#transactionFor(what)
     requireStored(this.#accumulator.failed)

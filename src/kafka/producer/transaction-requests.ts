@@ -1,8 +1,9 @@
-import type { Membership, PartitionOffset, TopicPartition } from '../../transport/transport.js'
+import type { Membership, TopicPartition } from '../../transport/transport.js'
 import type { Cluster } from '../cluster/cluster.js'
 import { leftOut } from '../cluster/left-out.js'
 import { errorFor } from '../wire/error-codes.js'
 import type { Api, PartAnswer } from '../wire/api.js'
+import type { CommitPart } from '../wire/offsets.js'
 import {
   addOffsetsToTransaction,
   addPartitionsToTransaction,
@@ -60,7 +61,7 @@ export class TransactionRequests {
   async commitOffsets(
     identity: ProducerIdentity,
     { groupId, memberId, instanceId, generation }: Membership,
-    { offsets, isNewer }: { readonly offsets: readonly PartitionOffset[]; readonly isNewer: boolean },
+    { offsets, isNewer }: { readonly offsets: readonly CommitPart[]; readonly isNewer: boolean },
   ): Promise<void> {
     const what = `Cannot commit the offsets of group "${groupId}"`
     const of = { ...identity, transactionalId: this.transactionalId, groupId }

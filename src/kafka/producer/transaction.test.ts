@@ -115,7 +115,7 @@ describe('version 2', () => {
       {
         ...{ transactionalId: 't', producerId: 7, producerEpoch: 0 },
         ...{ groupId: 'g', memberId: 'm', instanceId: 'i', generation: 4 },
-        partitions: [{ ...orders, topicId: 'one', offset: 12 }],
+        partitions: [{ ...orders, logId: 'one@fake', offset: 12 }],
       },
     ])
     expect(requests()).toEqual(['InitProducerId', 'TxnOffsetCommit', 'EndTxn'])

@@ -1,8 +1,9 @@
 import { ClosedError, FencedError, type FaustError, TransportError } from '../../errors.js'
-import type { Membership, PartitionOffset, TopicPartition } from '../../transport/transport.js'
+import type { Membership, TopicPartition } from '../../transport/transport.js'
 import type { Cluster } from '../cluster/cluster.js'
 import { errorCodes, errorFor } from '../wire/error-codes.js'
 import type { PartAnswer } from '../wire/api.js'
+import type { CommitPart } from '../wire/offsets.js'
 import { produce, produceInTransaction } from '../wire/produce.js'
 import type { ProducerIdentity } from '../wire/transaction.js'
 import type { Author } from './author.js'
@@ -80,7 +81,7 @@ export class Transaction implements Author {
   }
 
   /** Once all batches are stored. Rejects with `FencedError`, `TransportError`. */
-  async commit(offsets: readonly PartitionOffset[], membership: Membership | null): Promise<void> {
+  async commit(offsets: readonly CommitPart[], membership: Membership | null): Promise<void> {
     if (membership !== null && offsets.length > 0) {
       this.#isOngoing = true
       await this.#requests.commitOffsets(this.identity, membership, { offsets, isNewer: this.#isNewer })

@@ -16,15 +16,15 @@ import type { MemberIdentity } from './group.js'
 /** A position to commit: the next offset to read. */
 export interface CommitPart extends Part {
   readonly offset: number
-  /** Identity of the topic that it belongs to; kept beside it, since brokers know topics of offsets by their names only. */
-  readonly topicId?: string | undefined
+  /** Of which log it is; kept beside it, since brokers know topics of offsets by their names only. */
+  readonly logId?: string
 }
 
 interface CommittedPart extends PartAnswer {
   /** -1 where nothing was ever committed. */
   readonly offset: number
   /** Where it was committed with one. */
-  readonly topicId?: string
+  readonly logId?: string
 }
 
 export interface CommittedAnswer extends PartsAnswer<CommittedPart>, CodeAnswer {}
@@ -86,8 +86,8 @@ export const offsetFetch: Api<OffsetFetchArgs, CommittedAnswer> = {
       const partitions = readByTopic(from, at => {
         const offset = from.int64()
         from.int32()
-        const topicId = topicIdIn(from.nullableString())
-        return { ...at, offset, ...topicId, errorCode: from.int16() }
+        const logId = logIdIn(from.nullableString())
+        return { ...at, offset, ...logId, errorCode: from.int16() }
       })
       return from.ended({ partitions, errorCode: from.int16() })
     })
@@ -121,17 +121,17 @@ export const listOffsets: Api<ListOffsetsArgs, PartsAnswer<ListedPart>> = {
 
 /** Writes `[topic [partition offset epoch metadata]]`. */
 export function writeCommits(to: ByteWriter, partitions: readonly CommitPart[]): ByteWriter {
-  return writeByTopic(to, partitions, ({ offset, topicId }) =>
+  return writeByTopic(to, partitions, ({ offset, logId }) =>
     to
       .int64(offset)
       .int32(-1)
-      .string(topicId === undefined ? '' : topicMark + topicId),
+      .string(logId === undefined ? '' : logMark + logId),
   )
 }
 
 /** In the text that may go with each committed offset. */
-const topicMark = 'topic='
+const logMark = 'topic='
 
-function topicIdIn(text: string | null): { topicId: string } | null {
-  return text?.startsWith(topicMark) ? { topicId: text.slice(topicMark.length) } : null
+function logIdIn(text: string | null): { logId: string } | null {
+  return text?.startsWith(logMark) ? { logId: text.slice(logMark.length) } : null
 }
