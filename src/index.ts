@@ -59,6 +59,7 @@ export {
   AskTimeoutError,
   ClosedError,
   CommitError,
+  CopartitionError,
   DeclarationError,
   DecodeError,
   DuplicateNameError,
