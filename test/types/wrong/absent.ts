@@ -44,8 +44,6 @@ faust.leveldb
 faust.TableWriteError
 // @ts-expect-error Property 'PartitionNotOwnedError' does not exist on type
 faust.PartitionNotOwnedError
-// @ts-expect-error Property 'CopartitionError' does not exist on type
-faust.CopartitionError
 // @ts-expect-error Property 'StoreError' does not exist on type
 faust.StoreError
 // @ts-expect-error Property 'RecoveryError' does not exist on type
