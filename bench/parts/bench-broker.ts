@@ -25,6 +25,9 @@ process.env['BENCH_BROKER'] = brokerKind
 /** `kafka` is a node for this run, `kafka://host:port` a cluster that is there already. */
 export const isKafka: boolean = /^kafka(:|$)/.test(brokerKind)
 
+/** With which event `stateless` begins to be measured: on Kafka in the middle, since peers tell no more than their second half. */
+export const measuredFrom = (events: number): number => (isKafka ? Math.floor(events / 2) : 0)
+
 /** Asks the question; a broker that serves all rounds is there meanwhile, and ends whatever happens. */
 export async function onBroker(ask: () => Promise<unknown>): Promise<void> {
   if (brokerKind !== 'kafka') return void (await ask())

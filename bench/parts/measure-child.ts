@@ -25,10 +25,15 @@ process.send!({ ...sample, outcome: { ...sample.outcome, checksum } }, () => pro
 async function time(measured: Run, count: number): Promise<Sample> {
   let begin = reading()
   let end: Reading | undefined
-  const start = (): void => void (begin = reading())
+  let measuredEvents: number | undefined
+  const start = (left?: number): void => {
+    measuredEvents = left
+    begin = reading()
+  }
   const outcome: Outcome = await measured(count, { checked: false, start, end: () => void (end = reading()) })
   const { cpu, wall } = end ?? reading()
-  return { cpu: (cpu - begin.cpu) / outcome.events, wall: (wall - begin.wall) / outcome.events, outcome: pick(outcome) }
+  const among = measuredEvents ?? outcome.events
+  return { cpu: (cpu - begin.cpu) / among, wall: (wall - begin.wall) / among, outcome: pick(outcome) }
 }
 
 /** Microseconds. */

@@ -14,8 +14,8 @@ export interface Outcome {
 export interface Trial {
   /** Asks for a checksum. Such a trial is not timed. */
   readonly checked: boolean
-  /** Marks the end of the preparation. Without it the time counts from the call. */
-  start(): void
+  /** Marks the end of the preparation, with how many events are still to come: all by default. Without it the time counts from the call. */
+  start(left?: number): void
   /** Marks the end of the work. Without it the time counts to the answer. */
   end(): void
 }

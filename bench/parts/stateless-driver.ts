@@ -1,7 +1,7 @@
 // The bare side of `stateless` on a broker: a reader and a writer of its driver, decode, filter and encode in between.
 import { App } from 'faust-ts'
 import type { Connection } from 'faust-ts/transport'
-import { openBroker, type BenchBroker } from './bench-broker.js'
+import { measuredFrom, openBroker, type BenchBroker } from './bench-broker.js'
 import { doublingInto } from './doubling.js'
 import { fill, outputsOf } from './fill.js'
 import { partitions } from './input.js'
@@ -11,8 +11,7 @@ export async function run(events: number, trial: Trial): Promise<Outcome> {
   const broker = openBroker()
   const connection = await new App('bench', { broker: broker.url }).connect()
   await fill(connection, broker, events)
-  trial.start()
-  const seen = await pump(connection, broker, events)
+  const seen = await pump({ connection, broker, events, trial })
   trial.end()
   const outcome = await outputsOf(connection, broker, trial.checked)
   await connection.close()
@@ -20,7 +19,16 @@ export async function run(events: number, trial: Trial): Promise<Outcome> {
   return { events: seen, ...outcome }
 }
 
-async function pump(connection: Connection, broker: BenchBroker, events: number): Promise<number> {
+interface Pumping {
+  readonly connection: Connection
+  readonly broker: BenchBroker
+  readonly events: number
+  readonly trial: Trial
+}
+
+async function pump({ connection, broker, events, trial }: Pumping): Promise<number> {
+  const from = measuredFrom(events)
+  if (from === 0) trial.start()
   const producer = await connection.producer({})
   const reader = connection.reader({ isolation: 'read-committed', onError: error => console.error(error) })
   const double = doublingInto(broker.name('doubled'), message => producer.append(message))
@@ -30,7 +38,9 @@ async function pump(connection: Connection, broker: BenchBroker, events: number)
       const at = { topic: broker.name('events'), partition }
       reader.add(at, 'earliest', batch => {
         double(batch)
+        const isFirstHalf = seen < from
         seen += batch.count
+        if (isFirstHalf && seen >= from) trial.start(events - seen)
         if (seen === events) resolve()
         if (!producer.isFull) return true
         void producer.drained().then(() => reader.resume(at))

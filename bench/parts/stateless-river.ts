@@ -1,6 +1,6 @@
 // The river's side of `stateless`: the same events, produced to a broker beforehand, through an agent to a topic.
 import { App, unchecked } from 'faust-ts'
-import { openBroker } from './bench-broker.js'
+import { measuredFrom, openBroker } from './bench-broker.js'
 import { fill, outputsOf } from './fill.js'
 import { isKept, partitions, type BenchEvent } from './input.js'
 import type { Outcome, Trial } from './measure.js'
@@ -12,18 +12,20 @@ export async function run(events: number, trial: Trial): Promise<Outcome> {
   await fill(connection, broker, events)
   const input = app.topic(broker.name('events'), { value: unchecked<BenchEvent>() })
   const output = app.topic(broker.name('doubled'), { value: unchecked<{ id: number; double: number }>() })
+  const from = measuredFrom(events)
   let seen = 0
   let finish = (): void => undefined
   const finished = new Promise<void>(resolve => (finish = resolve))
   app
     .agent('doubling', { topic: input }, async function* (stream) {
       for await (const event of stream) {
-        if (++seen === events) finish()
+        if (++seen === from) trial.start(events - from)
+        if (seen === events) finish()
         if (isKept(event)) yield { id: event.id, double: event.amount * 2 }
       }
     })
     .to(output)
-  trial.start()
+  if (from === 0) trial.start()
   const running = await app.start()
   await finished
   await running.stop()
