@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
 
@@ -19,6 +20,8 @@ export default defineConfig({
     reporters: ['default', './scripts/summary-reporter.ts'],
     coverage: { include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts', 'src/**/*.test-d.ts'] },
     pool: 'threads',
+    // Many tests wait for processes of their own: on two cores, one file at a time would leave one idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 20_000,
     restoreMocks: true,
     unstubEnvs: true,
