@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { App } from 'faust-ts'
+import type { Trial } from './measure.js'
 
 /** A broker that has nothing of what a variant is going to name. */
 export interface BenchBroker {
@@ -27,6 +28,19 @@ export const isKafka: boolean = /^kafka(:|$)/.test(brokerKind)
 
 /** With which event `stateless` begins to be measured: on Kafka in the middle, since peers tell no more than their second half. */
 export const measuredFrom = (events: number): number => (isKafka ? Math.floor(events / 2) : 0)
+
+/** Counts what a variant has worked on, and begins to measure with the event where that begins. */
+export function progress(events: number, trial: Pick<Trial, 'start'>): (count: number) => number {
+  const from = measuredFrom(events)
+  let seen = 0
+  if (from === 0) trial.start()
+  return count => {
+    const isFirstPart = seen < from
+    seen += count
+    if (isFirstPart && seen >= from) trial.start(events - seen)
+    return seen
+  }
+}
 
 /** Asks the question; a broker that serves all rounds is there meanwhile, and ends whatever happens. */
 export async function onBroker(ask: () => Promise<unknown>): Promise<void> {

@@ -1,7 +1,7 @@
 // The hand-written loops that everything is measured against on Kafka: one node, no group, no metadata, no second try.
 import { App } from 'faust-ts'
 import type { Batch, Connection } from 'faust-ts/transport'
-import { measuredFrom, openBroker, type BenchBroker } from './bench-broker.js'
+import { openBroker, progress, type BenchBroker } from './bench-broker.js'
 import { doublingInto } from './doubling.js'
 import { fill, outputsOf, stored } from './fill.js'
 import { partitions } from './input.js'
@@ -18,14 +18,11 @@ export async function stateless(events: number, trial: Trial): Promise<Outcome> 
   const fetcher = await BareFetcher.open(broker.url, topic)
   const sender = await BareSender.open(broker.url, broker.name('doubled'))
   const double = doublingInto(broker.name('doubled'), message => sender.append(message))
-  const from = measuredFrom(events)
-  let seen = 0
+  const worked = progress(events, trial)
   await readAll(fetcher, events, {
     onBatch: batch => {
       double(batch)
-      const isFirstHalf = seen < from
-      seen += batch.count
-      if (isFirstHalf && seen >= from) trial.start(events - seen)
+      worked(batch.count)
     },
     onAnswer: async () => {
       sender.send()

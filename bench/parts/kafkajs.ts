@@ -2,7 +2,7 @@
 import { App } from 'faust-ts'
 import type { Connection } from 'faust-ts/transport'
 import { Kafka, Partitioners, logLevel, type EachBatchPayload, type Message, type Producer } from 'kafkajs'
-import { measuredFrom, openBroker, type BenchBroker } from './bench-broker.js'
+import { openBroker, progress, type BenchBroker } from './bench-broker.js'
 import { fill, outputsOf, stored } from './fill.js'
 import { isKept, partitions, valueOf, type BenchEvent } from './input.js'
 import type { Outcome, Trial } from './measure.js'
@@ -12,8 +12,7 @@ export async function stateless(events: number, trial: Trial): Promise<Outcome> 
   const connection = await new App('bench', { broker: broker.url }).connect()
   await fill(connection, broker, events)
   const kafka = open(broker)
-  const from = measuredFrom(events)
-  let seen = 0
+  const worked = progress(events, trial)
   const producer = kafka.producer(producing)
   await producer.connect()
   const topic = broker.name('doubled')
@@ -24,9 +23,7 @@ export async function stateless(events: number, trial: Trial): Promise<Outcome> 
       if (isKept(event)) messages.push({ key, value: JSON.stringify({ id: event.id, double: event.amount * 2 }), timestamp })
     }
     if (messages.length > 0) await producer.send({ topic, messages })
-    const isFirstHalf = seen < from
-    seen += batch.messages.length
-    if (isFirstHalf && seen >= from) trial.start(events - seen)
+    worked(batch.messages.length)
   })
   trial.end()
   await disconnect()

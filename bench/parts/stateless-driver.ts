@@ -1,7 +1,7 @@
 // The bare side of `stateless` on a broker: a reader and a writer of its driver, decode, filter and encode in between.
 import { App } from 'faust-ts'
 import type { Connection } from 'faust-ts/transport'
-import { measuredFrom, openBroker, type BenchBroker } from './bench-broker.js'
+import { openBroker, progress, type BenchBroker } from './bench-broker.js'
 import { doublingInto } from './doubling.js'
 import { fill, outputsOf } from './fill.js'
 import { partitions } from './input.js'
@@ -27,8 +27,7 @@ interface Pumping {
 }
 
 async function pump({ connection, broker, events, trial }: Pumping): Promise<number> {
-  const from = measuredFrom(events)
-  if (from === 0) trial.start()
+  const worked = progress(events, trial)
   const producer = await connection.producer({})
   const reader = connection.reader({ isolation: 'read-committed', onError: error => console.error(error) })
   const double = doublingInto(broker.name('doubled'), message => producer.append(message))
@@ -38,9 +37,7 @@ async function pump({ connection, broker, events, trial }: Pumping): Promise<num
       const at = { topic: broker.name('events'), partition }
       reader.add(at, 'earliest', batch => {
         double(batch)
-        const isFirstHalf = seen < from
-        seen += batch.count
-        if (isFirstHalf && seen >= from) trial.start(events - seen)
+        seen = worked(batch.count)
         if (seen === events) resolve()
         if (!producer.isFull) return true
         void producer.drained().then(() => reader.resume(at))

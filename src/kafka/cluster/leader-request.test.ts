@@ -1,27 +1,10 @@
 import { expect, test } from 'vitest'
-import { silentLogger } from '../../lib/log.js'
-import { seededRandom } from '../../lib/random.js'
 import { virtualClock } from '../../testing/virtual-clock.js'
 import { latest, listOffsets } from '../wire/offsets.js'
-import { Cluster } from './cluster.js'
+import { ClusterStage } from './cluster-stage.js'
 import { FakeCluster } from './fake-wire.js'
 
-const clock = virtualClock()
-const context = { clientId: 'test', clock, random: seededRandom(3), log: silentLogger }
-
-function open({ open: openWire }: FakeCluster): Promise<Cluster> {
-  const endpoints = [{ host: 'b1', port: 9092 }]
-  return Cluster.open({ endpoints, place: 'kafka://b1', security: { tls: null, sasl: null }, context, openWire })
-}
-
-/** Lets time pass until the promise is settled. */
-async function settle<Value>(promise: Promise<Value>): Promise<Value> {
-  const seen = { isSettled: false }
-  const settled = (): void => void (seen.isSettled = true)
-  promise.then(settled, settled)
-  while (!seen.isSettled) await clock.advance(20)
-  return promise
-}
+const stage = new ClusterStage(virtualClock())
 
 test('a partition that a leader leaves out of its answer is asked for again, and never guessed', async () => {
   const fake = new FakeCluster([1])
@@ -33,13 +16,13 @@ test('a partition that a leader leaves out of its answer is asked for again, and
     const found = { errorCode: 0, offset: 7, timestamp: -1, leaderEpoch: 0 }
     return { partitions: answered.map(({ topic, partition }) => ({ topic, partition, ...found })) }
   })
-  const cluster = await open(fake)
+  const cluster = await stage.open(fake.open)
   const parts = [0, 1].map(partition => ({ topic: 'orders', partition, timestamp: latest }))
   const args = (own: typeof parts): { isReadCommitted: boolean; partitions: typeof parts } => ({
     isReadCommitted: false,
     partitions: own,
   })
-  const answers = await settle(
+  const answers = await stage.settle(
     cluster.atLeaders(listOffsets, parts, { what: 'Cannot learn the end', args: own => args([...own]) }),
   )
   expect([answers.map(({ offset }) => offset), asked]).toEqual([
