@@ -163,7 +163,7 @@ test('three hundred partitions, of which most are quiet, some busy and some paus
     const started = performance.now()
     await store(producer, { topic: 'wide-topic', partition: quiet }, ['ping'])
     await readings[quiet]!.has(1)
-    expect(performance.now() - started).toBeLessThan(5000)
+    expect(performance.now() - started).toBeLessThan(20_000)
   }
   for (const busy of readings.slice(20, 40)) await busy.has(200)
   expect(readings.slice(0, 20).every(({ batches }) => batches.length === 1)).toBe(true)

@@ -35,8 +35,8 @@ describe.for([1, 2])('version %i of the protocol', version => {
       await sleep(100 + (cuts % 5) * 60)
       traffic.cut()
     }
+    await transactions.goOn()
     await transactions.stop()
-    expect(transactions.count).toBeGreaterThan(10)
     await transactions.expectSeen(bootstrap, topic)
   })
 

@@ -7,13 +7,19 @@ import { numbers, Reading, send, store, Traffic } from './traffic.js'
 /** Transactions one after the other until `stop`, some of them aborted; what was committed, by partition. */
 export class Transactions {
   readonly committed: string[][]
-  count = 0
+  #count = 0
   readonly #done: Promise<void>
   #isStopped = false
 
   constructor(producer: KafkaProducer, topic: string, partitions: number) {
     this.committed = Array.from({ length: partitions }, () => [])
     this.#done = this.#run(producer, topic)
+  }
+
+  /** Resolves when ten more have ended: however long a cluster takes to elect its leaders, it goes on by itself. */
+  async goOn(): Promise<void> {
+    const enough = this.#count + 10
+    await eventually(`end of transaction ${enough}`, () => Promise.resolve(this.#count >= enough))
   }
 
   async stop(): Promise<void> {
@@ -23,10 +29,12 @@ export class Transactions {
 
   async #run(producer: KafkaProducer, topic: string): Promise<void> {
     const random = seededRandom(5)
-    for (; !this.#isStopped; this.count++) {
+    for (; !this.#isStopped; this.#count++) {
       await producer.begin()
       const values = this.committed.map((_, partition) =>
-        random.next() < 0.3 ? [] : numbers(1 + Math.floor(random.next() * 5)).map(index => `${this.count}.${partition}.${index}`),
+        random.next() < 0.3
+          ? []
+          : numbers(1 + Math.floor(random.next() * 5)).map(index => `${this.#count}.${partition}.${index}`),
       )
       for (const [partition, own] of values.entries()) for (const value of own) send(producer, { topic, partition }, value)
       if (random.next() < 0.5) await producer.flush()
