@@ -19,12 +19,13 @@ export interface Distribution {
 const pom = fileURLToPath(new URL('pom.xml', import.meta.url))
 const pomText = readFileSync(pom, 'utf8')
 
-export const kafkaVersion: string = /<kafka\.version>(.+?)</.exec(pomText)?.[1] ?? ''
+/** What the pom file says, unless KAFKA_VERSION asks for another one to be tried. */
+export const kafkaVersion: string = process.env['KAFKA_VERSION'] ?? /<kafka\.version>(.+?)</.exec(pomText)?.[1] ?? ''
 
 /** Where everything goes that is fetched or kept: ignored by git. */
 export const kafkaFolder: string = fileURLToPath(new URL('../../.kafka/', import.meta.url))
 
-const jars = join(kafkaFolder, `jars-${createHash('sha256').update(pomText).digest('hex').slice(0, 8)}`)
+const jars = join(kafkaFolder, `jars-${createHash('sha256').update(pomText).update(kafkaVersion).digest('hex').slice(0, 8)}`)
 
 /** What keeps Kafka from running here and what to do about it, in one line; undefined when nothing does. */
 export function whatIsMissing(): string | undefined {
@@ -70,9 +71,8 @@ async function fetchJars(): Promise<void> {
   const keeper = new Keeper({ parent: kafkaFolder })
   const fetched = join(keeper.folder, 'jars')
   try {
-    await run(['mvn', '-B', '-q', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${fetched}`], keeper, {
-      limitMs: 600_000,
-    })
+    const properties = [`-DoutputDirectory=${fetched}`, `-Dkafka.version=${kafkaVersion}`]
+    await run(['mvn', '-B', '-q', '-f', pom, 'dependency:copy-dependencies', ...properties], keeper, { limitMs: 600_000 })
     if (!existsSync(jars)) renameSync(fetched, jars)
   } finally {
     await keeper.end()

@@ -6,7 +6,7 @@ export type { Sasl, TlsOptions } from './security.js'
 export type { KafkaOptions } from './settings.js'
 
 /**
- * An Apache Kafka cluster, 4.0 or newer, or what speaks the same. Throws `OptionError`; secrets are in no error and no log line.
+ * An Apache Kafka cluster, 3.9 or newer, or what speaks the same. Throws `OptionError`; secrets are in no error and no log line.
  *
  * @example
  * ```ts

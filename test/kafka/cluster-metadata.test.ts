@@ -58,10 +58,14 @@ test('the first address is dead: the others name every broker, and each leader i
 test('a leader moves: the old one refuses, the new one is found', async () => {
   await createTopic(bootstrap, { name: 'moving' })
   const cluster = await openCluster(bootstrap)
-  for (const [count, node] of [1, 2, 3, 1].entries()) {
+  let stored = 0
+  for (const node of [1, 2, 3, 1]) {
     await moveLeader(bootstrap, { topic: 'moving', partition: 0 }, node)
     expect(await append(cluster, 'moving', 0)).toBe(0)
-    expect(await ends(cluster, 'moving', 1)).toEqual([count + 1])
+    const [end = 0] = await ends(cluster, 'moving', 1)
+    // At least once: the old leader may have stored what it refused while it was losing its place.
+    expect(end).toBeGreaterThan(stored)
+    stored = end
     expect(cluster.leader({ topic: 'moving', partition: 0 })!.nodeId).toBe(node)
   }
 })
@@ -175,9 +179,11 @@ test('partitions are added, a topic is deleted and created again: watchers hear 
     return cluster.topic('growing')!.partitions.length === 4
   })
   expect(heard).toBeGreaterThan(0)
-  expect(await leaderOf(bootstrap, { topic: 'growing', partition: 3 })).toBe(
-    cluster.leader({ topic: 'growing', partition: 3 })!.nodeId,
-  )
+  const last = { topic: 'growing', partition: 3 }
+  await eventually('a leader that both know', async () => {
+    await cluster.refresh()
+    return (await leaderOf(bootstrap, last)) === cluster.leader(last)?.nodeId
+  })
   await cluster.atController(deleteTopics, { names: ['growing'], timeoutMs: 5_000 }, { what })
   await createTopic(bootstrap, { name: 'growing', partitions: 1 })
   await eventually('another topic of that name', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { kafkaFolder } from '../../scripts/kafka/distribution.js'
+import { kafkaFolder, kafkaVersion } from '../../scripts/kafka/distribution.js'
 import { freePorts, isFree } from '../../scripts/kafka/ports.js'
 import { createTopic, eventually, partitionsOf } from './steering.js'
 
@@ -53,7 +53,7 @@ test('it says in one line how to use it, stops on Ctrl-C, and goes on with the s
   const bootstrap = `localhost:${port}`
   const first = await kafka()
   expect(first.line).toBe(
-    `Kafka 4.1.0 listens: FAUST_BROKER=kafka://localhost:${port} (messages in .kafka/port-${port}; Ctrl-C stops it)`,
+    `Kafka ${kafkaVersion} listens: FAUST_BROKER=kafka://localhost:${port} (messages in .kafka/port-${port}; Ctrl-C stops it)`,
   )
   await createTopic(bootstrap, { name: 'kept', partitions: 3 })
   expect(await end(first, 'SIGINT')).toBe(0)

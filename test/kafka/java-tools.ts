@@ -2,14 +2,21 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cluster } from '../../scripts/kafka/cluster.js'
-import { fetchDistribution } from '../../scripts/kafka/distribution.js'
+import { fetchDistribution, kafkaVersion } from '../../scripts/kafka/distribution.js'
 import { runJava } from '../../scripts/kafka/java.js'
 import type { Place } from './steering.js'
 
 /** Runs a class of Kafka's jars, such as `org.apache.kafka.tools.TopicCommand`; resolves to what it printed. */
 export async function javaTool(name: string, words: readonly string[], input = ''): Promise<string> {
-  return await runJava(await fetchDistribution(), [name, ...words], { input })
+  const placed = kafkaVersion.startsWith('3.') ? (placesBefore4.get(name) ?? name) : name
+  return await runJava(await fetchDistribution(), [placed, ...words], { input })
 }
+
+/** What was written in Scala until Kafka 4. */
+const placesBefore4: ReadonlyMap<string, string> = new Map([
+  ['org.apache.kafka.tools.ConsoleProducer', 'kafka.tools.ConsoleProducer'],
+  ['org.apache.kafka.tools.BrokerApiVersionsCommand', 'kafka.admin.BrokerApiVersionsCommand'],
+])
 
 /** Sends each line as a value with the Java producer; `words` are more of its options, such as `--compression-codec`, `zstd`. */
 export async function produceLines(
@@ -31,8 +38,11 @@ export async function consumeLines(
   const limits = ['--from-beginning', '--max-messages', String(count), '--timeout-ms', '20000']
   const options = ['--bootstrap-server', bootstrap, '--topic', topic, ...limits, ...words]
   const printed = await javaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', options)
-  return printed.split('\n').filter(line => line !== '' && !line.startsWith('Processed a total of'))
+  return printed.split('\n').filter(line => line !== '' && !chatter.test(line))
 }
+
+/** What the consumer of one version or another says besides. */
+const chatter = /^(Processed a total of|Option --property is deprecated|The consumer rebalance protocol)/
 
 /** What one node has on disk of a partition, batch by batch and message by message, as the Java tool prints it. */
 export async function dumpLog({ folder }: Cluster, node: number, { topic, partition }: Place): Promise<string> {

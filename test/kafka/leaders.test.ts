@@ -5,7 +5,7 @@ import type { PartitionView } from '../../scripts/kafka/metadata.js'
 import { startCluster } from './cluster.js'
 import { createTopic, eventually, leaderOf, moveCoordinator, moveLeader, partitionsOf } from './steering.js'
 import { Counting, expectCounted, Reading, send, store, Traffic } from './traffic.js'
-import { Transactions } from './transactions.js'
+import { Transactions, transactionVersions } from './transactions.js'
 
 const kept = { 'retention.ms': '-1' }
 
@@ -112,7 +112,7 @@ test('a leader that has lost messages: reading goes on where the logs part, and 
   await cluster.start(leader)
 })
 
-test.for([1, 2])(
+test.for(transactionVersions)(
   'coordinators that move and nodes that are killed: what was committed is seen once (version %i)',
   async version => {
     const brokers = cluster.bootstrap()

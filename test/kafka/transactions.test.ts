@@ -6,7 +6,7 @@ import { seededRandom } from '../../src/lib/random.js'
 import type { Group, Membership, TopicPartition } from '../../src/transport/transport.js'
 import { createTopic } from './steering.js'
 import { numbers, Reading, send, store, Traffic } from './traffic.js'
-import { Transactions } from './transactions.js'
+import { Transactions, transactionVersions } from './transactions.js'
 
 const bootstrap = inject('kafka')
 const kept = { 'retention.ms': '-1' }
@@ -25,7 +25,7 @@ function groupOf(traffic: Traffic, groupId: string): KafkaGroup {
   return group
 }
 
-describe.for([1, 2])('version %i of the protocol', version => {
+describe.for(transactionVersions)('version %i of the protocol', version => {
   test('connections that are cut again and again: what was committed is seen once, nothing else ever', async () => {
     const topic = `cut-transactions-${version}`
     await createTopic(bootstrap, { name: topic, partitions: 3, config: kept })

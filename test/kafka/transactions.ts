@@ -1,8 +1,12 @@
 import { expect } from 'vitest'
+import { kafkaVersion } from '../../scripts/kafka/distribution.js'
 import type { KafkaProducer } from '../../src/kafka/producer/producer.js'
 import { seededRandom } from '../../src/lib/random.js'
 import { eventually } from './steering.js'
 import { numbers, Reading, send, store, Traffic } from './traffic.js'
+
+/** The versions of the protocol that there are: the second came with Kafka 4. */
+export const transactionVersions: readonly number[] = kafkaVersion.startsWith('3.') ? [1] : [1, 2]
 
 /** Transactions one after the other until `stop`, some of them aborted; what was committed, by partition. */
 export class Transactions {

@@ -29,7 +29,7 @@ export class Versions {
     const missing = apis.filter(api => !this.speaks(api)).map(api => this.#lack(api))
     if (missing.length === 0) return
     const message = `Cannot use the broker at ${this.#place}: it does not understand ${missing.join(', ')}.`
-    throw new TransportError(`${message} Use Apache Kafka 4.0 or newer, or what speaks the same.`, { retriable: false })
+    throw new TransportError(`${message} Use Apache Kafka 3.9 or newer, or what speaks the same.`, { retriable: false })
   }
 
   #lack({ name, key, version }: AnyApi): string {
