@@ -6,17 +6,21 @@ import { fetchDistribution, kafkaVersion } from '../../scripts/kafka/distributio
 import { runJava } from '../../scripts/kafka/java.js'
 import type { Place } from './steering.js'
 
-/** Runs a class of Kafka's jars, such as `org.apache.kafka.tools.TopicCommand`; resolves to what it printed. */
+/** Runs a program of Kafka's jars, such as `ConsoleConsumer`; resolves to what it printed. */
 export async function javaTool(name: string, words: readonly string[], input = ''): Promise<string> {
-  const placed = kafkaVersion.startsWith('3.') ? (placesBefore4.get(name) ?? name) : name
-  return await runJava(await fetchDistribution(), [placed, ...words], { input })
+  const distribution = await fetchDistribution()
+  for (const place of places) {
+    try {
+      return await runJava(distribution, [place + name, ...words], { input })
+    } catch (error) {
+      if (!(error as Error).message.includes('ClassNotFoundException')) throw error
+    }
+  }
+  throw new Error(`Apache Kafka ${kafkaVersion} has no ${name} in ${places.join(', ')}.`)
 }
 
-/** What was written in Scala until Kafka 4. */
-const placesBefore4: ReadonlyMap<string, string> = new Map([
-  ['org.apache.kafka.tools.ConsoleProducer', 'kafka.tools.ConsoleProducer'],
-  ['org.apache.kafka.tools.BrokerApiVersionsCommand', 'kafka.admin.BrokerApiVersionsCommand'],
-])
+/** Where Kafka has its programs: from version to version more of them are in the first. */
+const places = ['org.apache.kafka.tools.', 'org.apache.kafka.tools.consumer.', 'kafka.tools.', 'kafka.admin.']
 
 /** Sends each line as a value with the Java producer; `words` are more of its options, such as `--compression-codec`, `zstd`. */
 export async function produceLines(
@@ -26,7 +30,7 @@ export async function produceLines(
   words: readonly string[] = [],
 ): Promise<void> {
   const options = ['--bootstrap-server', bootstrap, '--topic', topic, ...words]
-  await javaTool('org.apache.kafka.tools.ConsoleProducer', options, lines.map(line => `${line}\n`).join(''))
+  await javaTool('ConsoleProducer', options, lines.map(line => `${line}\n`).join(''))
 }
 
 /** The first `count` values of a topic, read with the Java consumer. */
@@ -37,12 +41,12 @@ export async function consumeLines(
 ): Promise<string[]> {
   const limits = ['--from-beginning', '--max-messages', String(count), '--timeout-ms', '20000']
   const options = ['--bootstrap-server', bootstrap, '--topic', topic, ...limits, ...words]
-  const printed = await javaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', options)
+  const printed = await javaTool('ConsoleConsumer', options)
   return printed.split('\n').filter(line => line !== '' && !chatter.test(line))
 }
 
 /** What the consumer of one version or another says besides. */
-const chatter = /^(Processed a total of|Option --property is deprecated|The consumer rebalance protocol)/
+const chatter = /^(Processed a total of|Option --property is deprecated|The consumer rebalance protocol|SLF4J:|log4j:WARN)/
 
 /** What one node has on disk of a partition, batch by batch and message by message, as the Java tool prints it. */
 export async function dumpLog({ folder }: Cluster, node: number, { topic, partition }: Place): Promise<string> {
@@ -51,5 +55,5 @@ export async function dumpLog({ folder }: Cluster, node: number, { topic, partit
     .filter(name => name.endsWith('.log'))
     .sort()
     .map(name => join(log, name))
-  return await javaTool('kafka.tools.DumpLogSegments', ['--print-data-log', '--files', files.join(',')])
+  return await javaTool('DumpLogSegments', ['--print-data-log', '--files', files.join(',')])
 }

@@ -62,7 +62,7 @@ async function javaLogIn(listener: string, mechanism: Mechanism, password: strin
   ]
   writeFileSync(file, lines.join('\n'))
   const words = ['--bootstrap-server', cluster.bootstrap(listener), '--command-config', file]
-  return await javaTool('org.apache.kafka.tools.BrokerApiVersionsCommand', words)
+  return await javaTool('BrokerApiVersionsCommand', words)
 }
 
 test('TLS shows a certificate for localhost and 127.0.0.1, which nobody trusts without being told', async () => {

@@ -8,7 +8,7 @@ import { virtualClock } from '../../testing/virtual-clock.js'
 import { BrokerConnection } from './broker-connection.js'
 import { FakeCluster } from './fake-wire.js'
 import type { OpenWire } from '../wire.js'
-import { findCoordinator, metadata } from '../wire/cluster-apis.js'
+import { apiVersions, findCoordinator, metadata } from '../wire/cluster-apis.js'
 import { heartbeat } from '../wire/group.js'
 import { requiredApis } from '../wire/required.js'
 import { produceInTransaction } from '../wire/produce.js'
@@ -230,7 +230,16 @@ test('a broker that is too old is named with all that it lacks, and not asked ag
   const refused = connect(cluster).send(metadata, { topics: null }, 1000)
   await expect(refused).rejects.toMatchObject({ retriable: false })
   await expect(refused).rejects.toThrow(
-    /^Cannot use the broker at b1:9092: it does not understand Produce 11 \(it knows 0 to 8\), Fetch 17 .*FindCoordinator 6.*Use Apache Kafka 4\.0 or newer/,
+    /^Cannot use the broker at b1:9092: it does not understand Produce 11 \(it knows 0 to 8\), Fetch 17 .*FindCoordinator 6.*Use Apache Kafka 3\.9 or newer/,
+  )
+})
+
+test('a broker that is too old to say what it understands is named in one short line', async () => {
+  const cluster = beating()
+  cluster.versions = [apiVersions]
+  const refused = connect(cluster).send(metadata, { topics: null }, 1000)
+  await expect(refused).rejects.toThrow(
+    'Cannot use the broker at b1:9092: it does not understand what we ask it. Use Apache Kafka 3.9 or newer, or what speaks the same.',
   )
 })
 

@@ -28,7 +28,9 @@ export class Versions {
   require(apis: readonly AnyApi[]): void {
     const missing = apis.filter(api => !this.speaks(api)).map(api => this.#lack(api))
     if (missing.length === 0) return
-    const message = `Cannot use the broker at ${this.#place}: it does not understand ${missing.join(', ')}.`
+    // A broker that is too old to say what it understands names nothing.
+    const lacks = this.#ranges.size > 1 ? missing.join(', ') : 'what we ask it'
+    const message = `Cannot use the broker at ${this.#place}: it does not understand ${lacks}.`
     throw new TransportError(`${message} Use Apache Kafka 3.9 or newer, or what speaks the same.`, { retriable: false })
   }
 
