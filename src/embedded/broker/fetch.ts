@@ -1,5 +1,6 @@
-import { TransportError } from '../../errors.js'
+import type { TransportError } from '../../errors.js'
 import { Ring } from '../../lib/ring.js'
+import { topicDeleted } from '../../transport/reader-refusals.js'
 import { blocksFrame } from '../wire/frame-codec.js'
 import { type Answer, type FetchAnswer, type FetchRequest, frameKind } from '../wire/protocol.js'
 import type { Partition } from './partition.js'
@@ -78,9 +79,7 @@ export class FetchQueue {
 
   #gone({ topic, partition, topicId }: FetchRequest): TransportError {
     if (topicId === null) return this.#state.topics.missing({ topic, partition }, 'read')
-    return new TransportError(
-      `Cannot read "${topic}"[${partition}]: the topic has been deleted. Remove the partition, and add it again if there is a new one.`,
-    )
+    return topicDeleted({ topic, partition })
   }
 }
 

@@ -228,7 +228,7 @@ describe('a fetch', () => {
     await trial.until(() => waiting() === 1, 'the fetch')
     await client.ask('deleteTopics', { names: ['orders'] })
     const deleted =
-      'Cannot read "orders"[0]: the topic has been deleted. Remove the partition, and add it again if there is a new one.'
+      'Cannot read "orders"[0]: the topic "orders" has been deleted. Remove the partition, and add it again if there is a new one.'
     await expect(fetch).rejects.toThrow(deleted)
     await client.ask('createTopics', { specs: [{ name: 'orders', partitions: 1 }] })
     await expect(client.fetch({ ...at, topicId, from: 0 })).rejects.toThrow(deleted)

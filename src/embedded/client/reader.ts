@@ -1,4 +1,5 @@
-import { ClosedError, type FaustError, TransportError } from '../../errors.js'
+import type { FaustError } from '../../errors.js'
+import { readAlready, readerClosed, topicDeleted } from '../../transport/reader-refusals.js'
 import type { Batch, Deliver, LogPartition, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
 import { readBlocks } from '../block/read-blocks.js'
 import type { Lifetime } from '../lifetime.js'
@@ -28,8 +29,8 @@ export class EmbeddedReader implements Reader {
   add(at: LogPartition, start: Start, deliver: Deliver): void {
     const what = `read "${at.topic}"[${at.partition}]`
     if (this.#life.isEnded) throw this.#life.refusal(what)
-    if (this.#isClosed) throw new ClosedError(`Cannot ${what}: the reader is closed. Open another one.`)
-    if (this.#feed(at) !== undefined) throw new TransportError(`Cannot ${what}: this reader reads it already. Remove it first.`)
+    if (this.#isClosed) throw readerClosed(at)
+    if (this.#feed(at) !== undefined) throw readAlready(at)
     let feeds = this.#feeds.get(at.topic)
     if (feeds === undefined) this.#feeds.set(at.topic, (feeds = []))
     const feed = new Feed(at, start, deliver)
@@ -114,7 +115,9 @@ export class EmbeddedReader implements Reader {
     } catch (error) {
       return this.#fail(feed, error as FaustError)
     }
-    if (feed.wanted !== undefined && feed.wanted !== answer.topicId) return this.#fail(feed, replaced(feed.at))
+    if (feed.wanted !== undefined && feed.wanted !== answer.topicId) {
+      return this.#fail(feed, topicDeleted(feed.at))
+    }
     this.#asking--
     feed.state = 'delivering'
     if (answer.outOfRange !== null) this.#warn(feed, answer.outOfRange)
@@ -159,11 +162,6 @@ export class EmbeddedReader implements Reader {
 const mostBytes = 256 * 1024
 const leastBytes = 16 * 1024
 const mostBytesInAll = 16 * 1024 * 1024
-
-function replaced({ topic, partition }: TopicPartition): TransportError {
-  const remedy = 'Remove the partition, and add it again if there is a new one.'
-  return new TransportError(`Cannot read "${topic}"[${partition}]: the topic has been deleted. ${remedy}`)
-}
 
 /** One partition's way to one reader. */
 class Feed {

@@ -248,7 +248,7 @@ test('a deleted log has no files, wakes its readers and refuses them', async () 
   const reading = trial.log.read(0, most)
   const deletion = trial.log.delete()
   expect(grown).toBe(1)
-  await expect(reading).rejects.toThrow('Cannot reach "orders"[0]: the topic has been deleted.')
+  await expect(reading).rejects.toThrow('Cannot reach "orders"[0]: the topic "orders" has been deleted.')
   await deletion
   expect(() => trial.files).toThrow('ENOENT')
   expect(() => trial.log.read(0, most)).toThrow('has been deleted')

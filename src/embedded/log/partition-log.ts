@@ -1,4 +1,6 @@
 import { rm } from 'node:fs/promises'
+import type { TransportError } from '../../errors.js'
+import { topicDeleted } from '../../transport/reader-refusals.js'
 import type { Isolation, TopicPartition } from '../../transport/transport.js'
 import { countOf } from '../block/block-header.js'
 import { stamp } from '../block/stored-block.js'
@@ -15,7 +17,7 @@ import { expiredBelow, type Retention } from './retention.js'
 import { SegmentRow } from './segment-row.js'
 import { findTime } from './segment-times.js'
 import type { Shelf } from './shelf.js'
-import { cannotRead, cannotStore, deleted } from './storage-error.js'
+import { cannotRead, cannotStore } from './storage-error.js'
 
 /**
  * The durable log of one partition. What is written is there for readers once it was staged, the metadata were written and it
@@ -152,7 +154,7 @@ export class PartitionLog {
     for (const segment of row.all) {
       if (segment.end <= from || segment.base >= limit || !row.has(segment)) continue
       const offset = await findTime(segment, { timestamp, from, limit }, this.#shelf.files)
-      if (this.isDeleted) throw deleted(this.at)
+      if (this.isDeleted) throw this.#deleted()
       if (offset !== null) return offset
     }
     return null
@@ -183,8 +185,13 @@ export class PartitionLog {
   }
 
   #open(): SegmentRow {
-    if (this.isDeleted) throw deleted(this.at)
+    if (this.isDeleted) throw this.#deleted()
     return (this.#row ??= this.#recover())
+  }
+
+  #deleted(): TransportError {
+    const { topic, partition } = this.at
+    return topicDeleted(this.at, `Cannot reach "${topic}"[${partition}]`)
   }
 
   #recover(): SegmentRow {
@@ -215,7 +222,7 @@ export class PartitionLog {
 
   async #readFiles(query: Query): Promise<Answer> {
     const answer = await readSegments(this.#open(), this.#shelf.files, query)
-    if (this.isDeleted) throw deleted(this.at)
+    if (this.isDeleted) throw this.#deleted()
     return answer
   }
 

@@ -55,9 +55,3 @@ export function damaged(
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined
 }
-
-/** The topic is not there any more. */
-export function deleted({ topic, partition }: TopicPartition): TransportError {
-  const text = `Cannot reach "${topic}"[${partition}]: the topic has been deleted. Remove the partition, and add it again if there is a new one.`
-  return new TransportError(text)
-}

@@ -188,6 +188,6 @@ test('a topic that is deleted is an error of its readers', async () => {
   await connection.admin.deleteTopics([at.topic])
   await clock.settled()
   expect(errors.map(({ message }) => message)).toEqual([
-    'Cannot read "orders"[0]: the topic has been deleted. Remove the partition, and add it again if there is a new one.',
+    'Cannot read "orders"[0]: the topic "orders" has been deleted. Remove the partition, and add it again if there is a new one.',
   ])
 })

@@ -1,5 +1,5 @@
-import { ClosedError, TransportError } from '../../errors.js'
 import { Ring } from '../../lib/ring.js'
+import { readAlready, readerClosed, topicDeleted } from '../../transport/reader-refusals.js'
 import type { Batch, Deliver, LogPartition, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
 import type { Link } from './link.js'
 import type { PartitionLog } from './log.js'
@@ -27,8 +27,8 @@ export class MemoryReader implements Reader {
   add(at: LogPartition, start: Start, deliver: Deliver): void {
     const what = `read "${at.topic}"[${at.partition}]`
     if (this.#link.isEnded) throw this.#link.refusal(what)
-    if (this.#isClosed) throw new ClosedError(`Cannot ${what}: the reader is closed. Open another one.`)
-    if (this.#feed(at) !== undefined) throw new TransportError(`Cannot ${what}: this reader reads it already. Remove it first.`)
+    if (this.#isClosed) throw readerClosed(at)
+    if (this.#feed(at) !== undefined) throw readAlready(at)
     let feeds = this.#feeds.get(at.topic)
     if (feeds === undefined) this.#feeds.set(at.topic, (feeds = []))
     const feed = new Feed(at, start, deliver)
@@ -152,10 +152,8 @@ export class MemoryReader implements Reader {
   #fail(feed: Feed): void {
     feed.stop()
     feed.state = 'failed'
-    const { topic, partition } = feed.at
-    const deleted = `Cannot read "${topic}"[${partition}]: the topic has been deleted. Remove the partition, and add it again if there is a new one.`
     const isMissing = feed.log === null && feed.topicId === undefined
-    const error = isMissing ? this.#broker.topics.missing(feed.at, 'read') : new TransportError(deleted)
+    const error = isMissing ? this.#broker.topics.missing(feed.at, 'read') : topicDeleted(feed.at)
     this.#options.onError(error, feed.at)
   }
 

@@ -1,8 +1,9 @@
 import { sleep } from '../../lib/clock.js'
+import { topicDeleted } from '../../transport/reader-refusals.js'
 import type { LogPartition } from '../../transport/transport.js'
 import type { Topic } from './metadata.js'
 import type { Link } from '../link.js'
-import { deleted, missing, unknownTopicMs } from './route.js'
+import { missing, unknownTopicMs } from './route.js'
 
 /**
  * Resolves when the metadata knows all of them. Brokers take what concerns the partitions that they know and drop the rest, so
@@ -22,7 +23,7 @@ export async function requirePartitions(
     const [first] = unknown
     if (first === undefined) return
     const gone = isFirst ? undefined : unknown.find(({ topicId }) => topicId !== undefined)
-    if (gone !== undefined) throw deleted(`${what}, "${gone.topic}"[${gone.partition}]`, gone)
+    if (gone !== undefined) throw topicDeleted(gone, `${what}, "${gone.topic}"[${gone.partition}]`)
     if (clock.elapsed() >= endMs) throw missing(what, first)
     await cluster.refresh()
     await sleep(clock, pauseMs, { kind: 'work' })

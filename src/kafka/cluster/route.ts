@@ -35,12 +35,6 @@ const passing: ReadonlySet<string> = new Set(['again', 'find-leader', 'find-coor
 export const unknownTopicMs = 3000
 
 /** `what` opens the message. */
-export function deleted(what: string, { topic }: TopicPartition): TransportError {
-  const remedy = 'Remove the partition, and add it again if there is a new one.'
-  return new TransportError(`${what}: the topic "${topic}" has been deleted. ${remedy}`, { retriable: false })
-}
-
-/** `what` opens the message. */
 export function missing(what: string, { topic, partition }: TopicPartition): TransportError {
   const message = `${what}: there is no partition ${partition} of "${topic}". Create it, or correct the name.`
   return new TransportError(message, { retriable: false })

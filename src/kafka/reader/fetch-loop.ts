@@ -1,10 +1,11 @@
 import { FaustError } from '../../errors.js'
 import { Ring } from '../../lib/ring.js'
+import { topicDeleted } from '../../transport/reader-refusals.js'
 import type { Batch, ReaderOptions } from '../../transport/transport.js'
 import { errorCodes, errorFor } from '../wire/error-codes.js'
 import { LeaderSearch } from '../cluster/leader-search.js'
 import type { Link } from '../link.js'
-import { deleted, isPassing, missing, routeOf, unknownTopicMs } from '../cluster/route.js'
+import { isPassing, missing, routeOf, unknownTopicMs } from '../cluster/route.js'
 import type { FetchedPartition } from '../wire/fetch.js'
 import { earliest } from '../wire/offsets.js'
 import { BrokerFetcher } from './broker-fetcher.js'
@@ -132,7 +133,7 @@ export class FetchLoop {
     if (feed.state !== 'ready') return
     const route = routeOf(this.#link.cluster, feed.at)
     if (typeof route === 'number') return this.#onLost(feed, route)
-    if (feed.route !== null && feed.route.topicId !== route.topicId) return this.#fail(feed, deleted(feed.what, feed.at))
+    if (feed.route !== null && feed.route.topicId !== route.topicId) return this.#fail(feed, topicDeleted(feed.at, feed.what))
     // The metadata may be older than what whoever reads knows.
     if ((feed.topicId ?? route.topicId) !== route.topicId) return this.#onLost(feed, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
     feed.route = route
@@ -227,7 +228,7 @@ export class FetchLoop {
       const nowMs = this.#link.context.clock.elapsed()
       feed.unknownSinceMs ??= nowMs
       if (nowMs - feed.unknownSinceMs >= unknownTopicMs)
-        return this.#fail(feed, hasBeenThere(feed) ? deleted(feed.what, feed.at) : missing(feed.what, feed.at))
+        return this.#fail(feed, hasBeenThere(feed) ? topicDeleted(feed.at, feed.what) : missing(feed.what, feed.at))
     }
     this.#lookFor(feed)
   }

@@ -1,4 +1,4 @@
-import { ClosedError, TransportError } from '../../errors.js'
+import { readAlready, readerClosed } from '../../transport/reader-refusals.js'
 import type { Deliver, LogPartition, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
 import type { Link } from '../link.js'
 import { FetchLoop } from './fetch-loop.js'
@@ -19,9 +19,8 @@ export class KafkaReader implements Reader {
   }
 
   add(at: LogPartition, start: Start, deliver: Deliver): void {
-    const what = `Cannot read "${at.topic}"[${at.partition}]`
-    if (this.#isClosed) throw new ClosedError(`${what}: the reader is closed. Open another one.`)
-    if (this.#feed(at) !== undefined) throw new TransportError(`${what}: this reader reads it already. Remove it first.`)
+    if (this.#isClosed) throw readerClosed(at)
+    if (this.#feed(at) !== undefined) throw readAlready(at)
     let feeds = this.#feeds.get(at.topic)
     if (feeds === undefined) this.#feeds.set(at.topic, (feeds = []))
     const { compression } = this.#link
