@@ -2,7 +2,7 @@ import { exponential, type Backoff } from '../lib/backoff.js'
 import type { Clock, Timer } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
 import type { Group, LogPartition, PartitionOffset, TopicDescription, TopicPartition } from '../transport/transport.js'
-import { nameOf } from './assignor.js'
+import { nameOf } from './member-state.js'
 
 export interface ArrivalsOptions {
   readonly clock: Clock

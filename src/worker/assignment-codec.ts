@@ -1,6 +1,7 @@
 import { TransportError } from '../errors.js'
 import type { GroupMember, TopicPartition } from '../transport/transport.js'
-import type { MemberAssignment, MemberState } from './assignor.js'
+import type { MemberAssignment } from './assignor.js'
+import type { MemberState } from './member-state.js'
 
 /** What the leader of a round tells a member, and what it made that from. */
 export interface RoundAssignment extends MemberAssignment {

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../lib/clock.js'
 import type { TopicPartition } from '../transport/transport.js'
-import { assign, nameOf, type MemberAssignment, type MemberState } from './assignor.js'
+import { assign, type MemberAssignment } from './assignor.js'
+import { nameOf, type MemberState } from './member-state.js'
 
 type Result = ReadonlyMap<string, MemberAssignment>
 type Topics = ReadonlyMap<string, number>

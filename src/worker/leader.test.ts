@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { TopicPartition } from '../transport/transport.js'
 import { decodeAssignment, encodeMember } from './assignment-codec.js'
-import { assign, nameOf, type MemberState } from './assignor.js'
+import { assign } from './assignor.js'
+import { nameOf, type MemberState } from './member-state.js'
 import { Leadership, leadRound, withhold } from './leader.js'
 
 test('nobody leads before an assignment says so', () => {

@@ -1,6 +1,7 @@
 import type { GroupMember, TopicPartition } from '../transport/transport.js'
 import { decodeMember, encodeAssignment } from './assignment-codec.js'
-import { assign, nameOf, ownersOf, type MemberAssignment, type MemberState } from './assignor.js'
+import { assign, type MemberAssignment } from './assignor.js'
+import { nameOf, ownersOf, type MemberState } from './member-state.js'
 
 /** Whether this worker runs what only the leader runs. */
 export class Leadership {

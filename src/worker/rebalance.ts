@@ -6,7 +6,7 @@ import type { Logger } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import type { Group, GroupOptions, Membership, TopicPartition } from '../transport/transport.js'
 import { decodeAssignment, encodeMember, type RoundAssignment } from './assignment-codec.js'
-import { nameOf } from './assignor.js'
+import { nameOf } from './member-state.js'
 import { leadRound } from './leader.js'
 
 /** What becomes of a member's partitions. Never told of those that stay. Must not wait for `stop`, which waits for them. */

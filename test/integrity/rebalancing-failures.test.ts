@@ -7,7 +7,7 @@ import { type Logger, silentLogger } from '../../src/lib/log.js'
 import { seededRandom } from '../../src/lib/random.js'
 import { virtualClock, type VirtualClock } from '../../src/testing/virtual-clock.js'
 import type { Connection, Group, Membership, TopicPartition } from '../../src/transport/transport.js'
-import { nameOf } from '../../src/worker/assignor.js'
+import { nameOf } from '../../src/worker/member-state.js'
 import { Rebalancer } from '../../src/worker/rebalance.js'
 
 describe('a membership that ends', () => {

@@ -6,7 +6,8 @@ import { silentLogger } from '../../src/lib/log.js'
 import { type Random, seededRandom, systemRandom } from '../../src/lib/random.js'
 import { virtualClock, type VirtualClock } from '../../src/testing/virtual-clock.js'
 import type { Connection, TopicPartition } from '../../src/transport/transport.js'
-import { assign, nameOf, type MemberState } from '../../src/worker/assignor.js'
+import { assign } from '../../src/worker/assignor.js'
+import { nameOf, type MemberState } from '../../src/worker/member-state.js'
 import { Rebalancer } from '../../src/worker/rebalance.js'
 
 const anew = Math.floor(systemRandom.next() * 2 ** 31)

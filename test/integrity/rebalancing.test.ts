@@ -8,7 +8,7 @@ import { seededRandom } from '../../src/lib/random.js'
 import { virtualClock, type VirtualClock } from '../../src/testing/virtual-clock.js'
 import type { Connection, Group, GroupOptions, Membership, TopicPartition } from '../../src/transport/transport.js'
 import { decodeMember, encodeAssignment } from '../../src/worker/assignment-codec.js'
-import { nameOf } from '../../src/worker/assignor.js'
+import { nameOf } from '../../src/worker/member-state.js'
 import { Rebalancer } from '../../src/worker/rebalance.js'
 
 describe('taking part', () => {
