@@ -1,8 +1,7 @@
-import { AgentError, ClosedError, RestartBudgetError } from '../errors.js'
+import { ClosedError } from '../errors.js'
 import type { Host } from '../channel/host.js'
 import { AppTopic } from '../channel/topic.js'
 import { TopicColumns } from '../channel/topic-columns.js'
-import { formatMs } from '../lib/duration.js'
 import { thrown } from '../lib/thrown.js'
 import { publish, traces } from '../lib/trace.js'
 import type { InHand } from '../stream/hands.js'
@@ -15,6 +14,7 @@ import { ErrorPolicies, isCancellation } from './error-policy.js'
 import { sendFailure } from './outlet.js'
 import { returnAddress } from './protocol.js'
 import type { RequestReaders } from './request-readers.js'
+import { budgetSpent, crashed, reportEnd, reportFailure } from './reports.js'
 import { RestartBudget } from './supervisor.js'
 
 export interface CrewOptions {
@@ -162,7 +162,7 @@ export class Crew {
   #giveUp(post: Post, why: string): void {
     post.isGivenUp = true
     this.counts.ended++
-    this.#report(post.queue.queued, why)
+    reportEnd(this.#host, this.agent, { queued: post.queue.queued, why })
     if (this.#posts.every(({ queue, isGivenUp }) => isGivenUp || queue !== post.queue)) close(post)
   }
 
@@ -185,7 +185,7 @@ export class Crew {
       return this.#ended(who.post, who.actor)
     }
     this.counts.failed++
-    this.#log(error, held)
+    reportFailure(this.#host, this.agent, { error, held })
     this.#policies.apply(error, held)
     this.#replacing.delete(who.actor)
     if (this.#isStopping || !this.#posts.includes(who.post)) return
@@ -201,7 +201,7 @@ export class Crew {
   async #hopFailed(error: unknown, held: readonly InHand[]): Promise<void> {
     if (this.#isStopping && isCancellation(error)) return this.#cancelled(error, held)
     this.counts.failed++
-    this.#log(error, held)
+    reportFailure(this.#host, this.agent, { error, held })
     this.#policies.apply(error, held)
     await Promise.resolve()
   }
@@ -210,7 +210,7 @@ export class Crew {
     const { strategy } = this.agent.settings.supervision
     switch (strategy) {
       case 'crashing':
-        return this.#host.fail(this.#fatal(failure.error))
+        return this.#host.fail(crashed(this.agent, failure.error))
       case 'forfeit-one-for-one':
         return this.#giveUp(who.post, 'it failed and is forfeited')
       case 'forfeit-one-for-all':
@@ -219,7 +219,7 @@ export class Crew {
         return this.#giveUp(who.post, 'it failed and all actors of the agent are forfeited')
       case 'one-for-one':
       case 'one-for-all':
-        if (!this.#budget.spend(failure.hadEvent)) return this.#host.fail(this.#spent(failure.error))
+        if (!this.#budget.spend(failure.hadEvent)) return this.#host.fail(budgetSpent(this.agent, failure.error))
         if (strategy === 'one-for-all') this.#replaceOthers()
         // In a turn of its own: an agent that fails at once must not starve the rest.
         this.restarting++
@@ -255,34 +255,6 @@ export class Crew {
     const message = `Agent "${this.agent.name}" went on without an answer to request ${address.correlationId}. Yield once for every event that is asked.`
     sendFailure(this.#host, held, { kind: 'no-reply', name: 'NoReplyError', message })
   }
-
-  #log(error: unknown, held: readonly InHand[]): void {
-    const first = held[0]
-    const at = first === undefined ? {} : placeOf(first)
-    this.#host.log.error({ agent: this.agent.name, ...at, error }, `Agent "${this.agent.name}" failed: ${thrown(error).message}`)
-    publish(traces.agentFailed, () => ({ agent: this.agent.name, error, ...at }))
-  }
-
-  #report(queued: number, why: string): void {
-    const message = `An actor of agent "${this.agent.name}" has ended: ${why}. It is not restarted; what it has not settled stays uncommitted.`
-    this.#host.log.warn({ agent: this.agent.name, queued }, message)
-    publish(traces.actorEnded, () => ({ agent: this.agent.name, why }))
-  }
-
-  #fatal(cause: unknown): AgentError {
-    const { name } = this.agent
-    const why = thrown(cause)
-    const message = `Agent "${name}" failed: ${why.name}: ${why.message}. Its supervisor is crashing(): the worker stops.`
-    return new AgentError(message, { agent: name, cause })
-  }
-
-  #spent(cause: unknown): RestartBudgetError {
-    const { name, settings } = this.agent
-    const { restarts, withinMs } = settings.supervision
-    const why = `more than ${restarts} restarts within ${formatMs(withinMs)}; the last failure: ${thrown(cause).message}`
-    const message = `Agent "${name}" has spent its restart budget: ${why}. Fix the agent, or raise restarts.`
-    return new RestartBudgetError(message, { agent: name, cause })
-  }
 }
 
 function newPost(partition: TopicPartition | null): Post {
@@ -292,9 +264,4 @@ function newPost(partition: TopicPartition | null): Post {
 function close({ queue, opened }: Post): void {
   queue.close()
   for (const other of opened.values()) other.close()
-}
-
-function placeOf({ lot, index }: Held): { topic: string; partition: number; offset: number } {
-  const { columns } = lot
-  return { topic: columns.topic, partition: columns.partition, offset: columns.offset(index) }
 }
