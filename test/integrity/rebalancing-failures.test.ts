@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { MemoryBroker } from '../../src/embedded/memory/broker.js'
-import type { Fault, Faults } from '../../src/embedded/memory/faults.js'
 import { ClosedError, StoreError, TransportError } from '../../src/errors.js'
 import { Deferred } from '../../src/lib/deferred.js'
-import { type Logger, silentLogger } from '../../src/lib/log.js'
-import { seededRandom } from '../../src/lib/random.js'
-import { virtualClock, type VirtualClock } from '../../src/testing/virtual-clock.js'
-import type { Connection, Group, Membership, TopicPartition } from '../../src/transport/transport.js'
-import { nameOf } from '../../src/worker/member-state.js'
-import { Rebalancer } from '../../src/worker/rebalance.js'
+import { cluster, groupOf, Switch } from '../fixtures/rebalancing.js'
 
 describe('a membership that ends', () => {
   test('owns nothing at once, and joins anew', async () => {
@@ -186,7 +179,7 @@ describe('joins that fail', () => {
     const a = member('a')
     await a.start('orders')
     const ears = { onRebalance: () => undefined, onLost: () => undefined }
-    const foreign = connect('foreign').group({ groupId: 'app', ...timeouts, ...ears })
+    const foreign = connect('foreign').group({ ...groupOf(undefined), ...ears })
     foreign.join({ topics: ['orders'], metadata: Buffer.from('hello'), assign: () => new Map() }).catch(() => undefined)
     await clock.advance('1s')
     expect(logged.join()).toContain(`Cannot read of group member 'foreign-0002' what it says of itself: its 5 bytes are not JSON`)
@@ -292,108 +285,3 @@ describe('stopping', () => {
     expect(clock.hasWork).toBe(false)
   })
 })
-
-interface Cluster {
-  readonly broker: MemoryBroker
-  readonly clock: VirtualClock
-  readonly admin: Connection['admin']
-  readonly connect: (clientId: string) => Connection
-  readonly member: (clientId: string, instanceId?: string) => Seat
-  /** Every log line of every member, with its error. */
-  readonly logged: string[]
-}
-
-/** Faults that come and go. */
-class Switch implements Faults {
-  heartbeat: (site: { attempt: number }) => Fault | null = () => null
-  join: () => Fault | null = () => null
-}
-
-const timeouts = { sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 30_000 }
-
-/** A broker with topics, and as many members of one group as a test wants: sessions of 10 s, rounds of 30 s at most. */
-async function cluster(topics: Record<string, number>, faults: Faults = {}): Promise<Cluster> {
-  const clock = virtualClock()
-  const broker = new MemoryBroker({ faults })
-  const connect = (clientId: string): Connection =>
-    broker.connect({ clientId, clock, random: seededRandom(1), log: silentLogger })
-  const { admin } = connect('admin')
-  await admin.createTopics(Object.entries(topics).map(([name, partitions]) => ({ name, partitions })))
-  const logged: string[] = []
-  const note = (facts: object, message: string): void => void logged.push(`${message} ${Object.values(facts).join()}`)
-  const log: Logger = { ...silentLogger, warn: note, error: note }
-  const member = (clientId: string, instanceId?: string): Seat => new Seat(connect(clientId), { clock, log, instanceId })
-  return { broker, clock, admin, connect, member, logged }
-}
-
-/** A member under test, which remembers what it was told. */
-class Seat {
-  readonly heard: string[] = []
-  readonly rebalancer: Rebalancer
-  readonly connection: Connection
-  group!: Group
-  onRevoke: (partitions: readonly TopicPartition[], membership: Membership) => Promise<void> | void = () => undefined
-  onAssign: () => Promise<void> | void = () => undefined
-  onWord: () => void = () => undefined
-  topics: (names: readonly string[]) => Promise<ReadonlyMap<string, number>>
-  #read = 0
-
-  constructor(connection: Connection, at: { clock: VirtualClock; log: Logger; instanceId: string | undefined }) {
-    const { clock, log, instanceId } = at
-    this.connection = connection
-    this.topics = async names => new Map((await connection.admin.topics(names)).map(({ name, partitions }) => [name, partitions]))
-    const identity = { groupId: 'app', ...(instanceId === undefined ? {} : { instanceId }) }
-    this.rebalancer = new Rebalancer({
-      clock,
-      random: seededRandom(2),
-      log,
-      group: callbacks => (this.group = connection.group({ ...identity, ...timeouts, ...callbacks })),
-      topics: names => this.topics(names),
-      callbacks: {
-        revoke: async (partitions, membership) => {
-          this.#hear(`revoke ${shown(partitions)}`)
-          await this.onRevoke(partitions, membership)
-          this.#hear('revoked')
-        },
-        assign: partitions => {
-          this.#hear(`assign ${shown(partitions)}`)
-          return this.onAssign()
-        },
-        lost: error => this.#hear(`lost: ${error.name}`),
-        rebalanced: (all, isLeader) => this.#hear(`rebalanced ${shown(all)}${isLeader ? ', leads' : ''}`),
-      },
-    })
-  }
-
-  start(...topics: string[]): Promise<void> {
-    return this.rebalancer.start(topics)
-  }
-
-  /** What it was told since it was started, or since this was asked last. */
-  since(): string[] {
-    const news = this.heard.slice(this.#read)
-    this.#read = this.heard.length
-    return news
-  }
-
-  /** The next revokes wait for what is returned. */
-  holdRevoke(): Deferred<void> {
-    this.since()
-    const held = new Deferred<void>()
-    this.onRevoke = () => held.promise
-    return held
-  }
-
-  get owned(): string {
-    return shown(this.rebalancer.owned)
-  }
-
-  #hear(what: string): void {
-    this.heard.push(what)
-    if (/^(lost|rebalanced)/.test(what)) this.onWord()
-  }
-}
-
-function shown(partitions: readonly TopicPartition[]): string {
-  return partitions.map(nameOf).join(' ')
-}

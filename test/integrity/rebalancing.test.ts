@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { MemoryBroker } from '../../src/embedded/memory/broker.js'
-import type { Faults } from '../../src/embedded/memory/faults.js'
 import { ClosedError } from '../../src/errors.js'
 import { Deferred } from '../../src/lib/deferred.js'
-import { silentLogger } from '../../src/lib/log.js'
-import { seededRandom } from '../../src/lib/random.js'
-import { virtualClock, type VirtualClock } from '../../src/testing/virtual-clock.js'
-import type { Connection, Group, GroupOptions, Membership, TopicPartition } from '../../src/transport/transport.js'
+import type { VirtualClock } from '../../src/testing/virtual-clock.js'
 import { decodeMember, encodeAssignment } from '../../src/worker/assignment-codec.js'
-import { nameOf } from '../../src/worker/member-state.js'
-import { Rebalancer } from '../../src/worker/rebalance.js'
+import { cluster, groupOf, type Seat } from '../fixtures/rebalancing.js'
 
 describe('taking part', () => {
   test('a member alone gets everything, leads, and hears that the group has settled', async () => {
@@ -277,98 +271,4 @@ describe('stopping', () => {
 async function changed(clock: VirtualClock, ...members: Seat[]): Promise<void> {
   for (const { rebalancer } of members) rebalancer.topicsChanged()
   await clock.settled()
-}
-
-interface Cluster {
-  readonly broker: MemoryBroker
-  readonly clock: VirtualClock
-  readonly admin: Connection['admin']
-  readonly member: (clientId: string, instanceId?: string) => Seat
-}
-
-/** A broker with topics, and as many members of one group as a test wants: sessions of 10 s, rounds of 30 s at most. */
-async function cluster(topics: Record<string, number>, faults: Faults = {}): Promise<Cluster> {
-  const clock = virtualClock()
-  const broker = new MemoryBroker({ faults })
-  const connect = (clientId: string): Connection =>
-    broker.connect({ clientId, clock, random: seededRandom(1), log: silentLogger })
-  const { admin } = connect('admin')
-  await admin.createTopics(Object.entries(topics).map(([name, partitions]) => ({ name, partitions })))
-  const member = (clientId: string, instanceId?: string): Seat => new Seat(connect(clientId), clock, instanceId)
-  return { broker, clock, admin, member }
-}
-
-function groupOf(instanceId: string | undefined): Omit<GroupOptions, 'onRebalance' | 'onLost'> {
-  const timeouts = { sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 30_000 }
-  return { groupId: 'app', ...timeouts, ...(instanceId === undefined ? {} : { instanceId }) }
-}
-
-/** A member under test, which remembers what it was told. */
-class Seat {
-  readonly heard: string[] = []
-  readonly rebalancer: Rebalancer
-  readonly connection: Connection
-  group!: Group
-  onRevoke: (partitions: readonly TopicPartition[], membership: Membership) => Promise<void> | void = () => undefined
-  onAssign: () => Promise<void> | void = () => undefined
-  held: readonly TopicPartition[] = []
-  topics: (names: readonly string[]) => Promise<ReadonlyMap<string, number>>
-  #read = 0
-
-  constructor(connection: Connection, clock: VirtualClock, instanceId: string | undefined) {
-    this.connection = connection
-    this.topics = async names => new Map((await connection.admin.topics(names)).map(({ name, partitions }) => [name, partitions]))
-    this.rebalancer = new Rebalancer({
-      clock,
-      random: seededRandom(2),
-      log: silentLogger,
-      group: callbacks => (this.group = connection.group({ ...groupOf(instanceId), ...callbacks })),
-      held: () => this.held,
-      topics: names => this.topics(names),
-      callbacks: {
-        revoke: async (partitions, membership) => {
-          this.#hear(`revoke ${shown(partitions)}`)
-          await this.onRevoke(partitions, membership)
-          this.#hear('revoked')
-        },
-        assign: partitions => {
-          this.#hear(`assign ${shown(partitions)}`)
-          return this.onAssign()
-        },
-        lost: error => this.#hear(`lost: ${error.name}`),
-        rebalanced: (all, isLeader) => this.#hear(`rebalanced ${shown(all)}${isLeader ? ', leads' : ''}`),
-      },
-    })
-  }
-
-  start(...topics: string[]): Promise<void> {
-    return this.rebalancer.start(topics)
-  }
-
-  /** What it was told since it was started, or since this was asked last. */
-  since(): string[] {
-    const news = this.heard.slice(this.#read)
-    this.#read = this.heard.length
-    return news
-  }
-
-  /** The next revokes wait for what is returned. */
-  holdRevoke(): Deferred<void> {
-    this.since()
-    const held = new Deferred<void>()
-    this.onRevoke = () => held.promise
-    return held
-  }
-
-  get owned(): string {
-    return shown(this.rebalancer.owned)
-  }
-
-  #hear(what: string): void {
-    this.heard.push(what)
-  }
-}
-
-function shown(partitions: readonly TopicPartition[]): string {
-  return partitions.map(nameOf).join(' ')
 }
