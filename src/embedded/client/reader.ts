@@ -1,4 +1,5 @@
 import type { FaustError } from '../../errors.js'
+import { PartitionMap } from '../../transport/partition-map.js'
 import { readAlready, readerClosed, topicDeleted } from '../../transport/reader-refusals.js'
 import type { Batch, Deliver, LogPartition, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
 import { readBlocks } from '../block/read-blocks.js'
@@ -13,7 +14,7 @@ export class EmbeddedReader implements Reader {
   readonly #life: Lifetime
   readonly #line: Line
   readonly #options: ReaderOptions
-  readonly #feeds = new Map<string, (Feed | undefined)[]>()
+  readonly #feeds = new PartitionMap<Feed>()
   readonly #detach: () => void
   /** Those that have asked and not been answered. */
   #asking = 0
@@ -30,47 +31,40 @@ export class EmbeddedReader implements Reader {
     const what = `read "${at.topic}"[${at.partition}]`
     if (this.#life.isEnded) throw this.#life.refusal(what)
     if (this.#isClosed) throw readerClosed(at)
-    if (this.#feed(at) !== undefined) throw readAlready(at)
-    let feeds = this.#feeds.get(at.topic)
-    if (feeds === undefined) this.#feeds.set(at.topic, (feeds = []))
+    if (this.#feeds.get(at) !== undefined) throw readAlready(at)
     const feed = new Feed(at, start, deliver)
-    feeds[at.partition] = feed
+    this.#feeds.set(at, feed)
     this.#ask(feed)
   }
 
   remove(at: TopicPartition): void {
-    const feed = this.#feed(at)
+    const feed = this.#feeds.get(at)
     if (feed === undefined) return
     if (feed.state === 'asking') {
       this.#asking--
       this.#line.withdraw(feed.question)
     }
     feed.state = 'stopped'
-    const feeds = this.#feeds.get(at.topic)
-    if (feeds !== undefined) feeds[at.partition] = undefined
+    this.#feeds.delete(at)
   }
 
   resume(at: TopicPartition): void {
-    const feed = this.#feed(at)
+    const feed = this.#feeds.get(at)
     if (feed?.state === 'paused') this.#ask(feed)
   }
 
   position(at: TopicPartition): number | undefined {
-    return this.#feed(at)?.position
+    return this.#feeds.get(at)?.position
   }
 
   highWatermark(at: TopicPartition): number | undefined {
-    return this.#feed(at)?.highWatermark
+    return this.#feeds.get(at)?.highWatermark
   }
 
   close(): Promise<void> {
     this.#detach()
     this.#end()
     return Promise.resolve()
-  }
-
-  #feed(at: TopicPartition): Feed | undefined {
-    return this.#feeds.get(at.topic)?.[at.partition]
   }
 
   #ask(feed: Feed): void {
@@ -152,7 +146,7 @@ export class EmbeddedReader implements Reader {
 
   #end(): void {
     this.#isClosed = true
-    for (const feeds of this.#feeds.values()) for (const feed of feeds) if (feed !== undefined) feed.state = 'stopped'
+    for (const feed of this.#feeds.values()) feed.state = 'stopped'
     this.#feeds.clear()
     this.#line.close()
   }

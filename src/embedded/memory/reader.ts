@@ -1,4 +1,5 @@
 import { Ring } from '../../lib/ring.js'
+import { PartitionMap } from '../../transport/partition-map.js'
 import { readAlready, readerClosed, topicDeleted } from '../../transport/reader-refusals.js'
 import type { Batch, Deliver, LogPartition, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
 import type { Link } from './link.js'
@@ -10,7 +11,7 @@ export class MemoryReader implements Reader {
   readonly #link: Link
   readonly #broker: BrokerState
   readonly #options: ReaderOptions
-  readonly #feeds = new Map<string, (Feed | undefined)[]>()
+  readonly #feeds = new PartitionMap<Feed>()
   /** Those that may have something to deliver. */
   readonly #ready = new Ring<Feed>()
   readonly #detach: () => void
@@ -28,44 +29,37 @@ export class MemoryReader implements Reader {
     const what = `read "${at.topic}"[${at.partition}]`
     if (this.#link.isEnded) throw this.#link.refusal(what)
     if (this.#isClosed) throw readerClosed(at)
-    if (this.#feed(at) !== undefined) throw readAlready(at)
-    let feeds = this.#feeds.get(at.topic)
-    if (feeds === undefined) this.#feeds.set(at.topic, (feeds = []))
+    if (this.#feeds.get(at) !== undefined) throw readAlready(at)
     const feed = new Feed(at, start, deliver)
     feed.listener = () => this.#wake(feed, 'waiting')
-    feeds[at.partition] = feed
+    this.#feeds.set(at, feed)
     this.#wake(feed, 'new')
   }
 
   remove(at: TopicPartition): void {
-    const feed = this.#feed(at)
+    const feed = this.#feeds.get(at)
     if (feed === undefined) return
     feed.stop()
-    const feeds = this.#feeds.get(at.topic)
-    if (feeds !== undefined) feeds[at.partition] = undefined
+    this.#feeds.delete(at)
   }
 
   resume(at: TopicPartition): void {
-    const feed = this.#feed(at)
+    const feed = this.#feeds.get(at)
     if (feed !== undefined) this.#wake(feed, 'paused')
   }
 
   position(at: TopicPartition): number | undefined {
-    return this.#feed(at)?.position
+    return this.#feeds.get(at)?.position
   }
 
   highWatermark(at: TopicPartition): number | undefined {
-    return this.#feed(at)?.log?.end
+    return this.#feeds.get(at)?.log?.end
   }
 
   close(): Promise<void> {
     this.#detach()
     this.#end()
     return Promise.resolve()
-  }
-
-  #feed(at: TopicPartition): Feed | undefined {
-    return this.#feeds.get(at.topic)?.[at.partition]
   }
 
   /** Takes it up again if it is in the state from which this event leads on. */
@@ -159,7 +153,7 @@ export class MemoryReader implements Reader {
 
   #end(): void {
     this.#isClosed = true
-    for (const feeds of this.#feeds.values()) for (const feed of feeds) feed?.stop()
+    for (const feed of this.#feeds.values()) feed.stop()
     this.#feeds.clear()
   }
 }

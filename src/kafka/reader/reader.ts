@@ -1,3 +1,4 @@
+import { PartitionMap } from '../../transport/partition-map.js'
 import { readAlready, readerClosed } from '../../transport/reader-refusals.js'
 import type { Deliver, LogPartition, Reader, ReaderOptions, Start, TopicPartition } from '../../transport/transport.js'
 import type { Link } from '../link.js'
@@ -10,7 +11,7 @@ export class KafkaReader implements Reader {
   onClosed: () => void = () => undefined
   readonly #link: Link
   readonly #loop: FetchLoop
-  readonly #feeds = new Map<string, (PartitionFeed | undefined)[]>()
+  readonly #feeds = new PartitionMap<PartitionFeed>()
   #isClosed = false
 
   constructor(link: Link, options: ReaderOptions) {
@@ -20,46 +21,39 @@ export class KafkaReader implements Reader {
 
   add(at: LogPartition, start: Start, deliver: Deliver): void {
     if (this.#isClosed) throw readerClosed(at)
-    if (this.#feed(at) !== undefined) throw readAlready(at)
-    let feeds = this.#feeds.get(at.topic)
-    if (feeds === undefined) this.#feeds.set(at.topic, (feeds = []))
+    if (this.#feeds.get(at) !== undefined) throw readAlready(at)
     const { compression } = this.#link
     const feed = new PartitionFeed(at, start, { deliver, compression, checksCrc: true })
-    feeds[at.partition] = feed
+    this.#feeds.set(at, feed)
     this.#loop.wake(feed)
   }
 
   remove(at: TopicPartition): void {
-    const feed = this.#feed(at)
-    const feeds = this.#feeds.get(at.topic)
-    if (feed === undefined || feeds === undefined) return
-    feeds[at.partition] = undefined
+    const feed = this.#feeds.get(at)
+    if (feed === undefined) return
+    this.#feeds.delete(at)
     this.#loop.end(feed)
   }
 
   resume(at: TopicPartition): void {
-    const feed = this.#feed(at)
+    const feed = this.#feeds.get(at)
     if (feed?.state === 'paused') this.#loop.wake(feed)
   }
 
   position(at: TopicPartition): number | undefined {
-    return this.#feed(at)?.position
+    return this.#feeds.get(at)?.position
   }
 
   highWatermark(at: TopicPartition): number | undefined {
-    return this.#feed(at)?.highWatermark
+    return this.#feeds.get(at)?.highWatermark
   }
 
   close(): Promise<void> {
     this.#isClosed = true
-    for (const feeds of this.#feeds.values()) for (const feed of feeds) if (feed !== undefined) this.#loop.end(feed)
+    for (const feed of this.#feeds.values()) this.#loop.end(feed)
     this.#feeds.clear()
     this.#loop.close()
     this.onClosed()
     return Promise.resolve()
-  }
-
-  #feed(at: TopicPartition): PartitionFeed | undefined {
-    return this.#feeds.get(at.topic)?.[at.partition]
   }
 }
