@@ -3,6 +3,7 @@ import type { Host } from '../channel/host.js'
 import type { Letter } from '../channel/letter.js'
 import { TopicColumns } from '../channel/topic-columns.js'
 import { AppTopic } from '../channel/topic.js'
+import { SendError, TransportError } from '../errors.js'
 import { thrown } from '../lib/thrown.js'
 import { awaited } from '../stream/awaited.js'
 import type { Destination } from '../stream/contract.js'
@@ -124,5 +125,15 @@ function sendReply(host: Host, held: Held, reply: { address: ReturnAddress; valu
   const value = encodeReply(key, { correlationId, value: answer, error: reply.error })
   const letter = { topic, partition: null, timestamp, key: null, keyStart: 0, keyEnd: 0, value, headers: null }
   // Whoever asked may be gone, with the topic: that is no reason to stop.
-  host.outbox.send(letter).catch((error: unknown) => host.log.debug({ topic, correlationId, error }, 'A reply found nobody'))
+  host.outbox.send(letter).catch((error: unknown) => {
+    const facts = { topic, correlationId, error }
+    if (isLasting(error)) host.log.warn(facts, `A reply was not sent, whoever asked waits in vain: ${thrown(error).message}`)
+    else host.log.debug(facts, 'A reply found nobody')
+  })
+}
+
+/** A reply topic that is gone could be there again; what a broker refuses each time must not go unnoticed. */
+function isLasting(error: unknown): boolean {
+  const why = error instanceof SendError ? error.cause : error
+  return why instanceof TransportError && !why.retriable
 }

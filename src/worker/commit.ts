@@ -157,9 +157,9 @@ export class Committer {
       return onFenced()
     }
     this.halt()
-    const why = `messages could not be delivered ${patience} times in a row: ${error.message}`
+    const what = `Messages that nobody awaited could not be delivered, ${patience} times in a row`
     const topic = error instanceof SendError ? error.topic : ''
-    onFatal(new SendError(`The worker stops: ${why}`, { topic, cause: error }))
+    onFatal(new SendError(`${what}: ${error.message}`, { topic, cause: error }))
   }
 }
 

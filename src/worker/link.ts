@@ -2,6 +2,7 @@ import { ClosedError, TransportError } from '../errors.js'
 import { waitAtMost, type Clock } from '../lib/clock.js'
 import type { Logger } from '../lib/log.js'
 import { uuid, type Random } from '../lib/random.js'
+import { thrown } from '../lib/thrown.js'
 import { keyHash } from '../message/partitioner.js'
 import { deadLetterSuffix } from '../channel/dead-letters.js'
 import { Outbox } from '../channel/outbox.js'
@@ -87,9 +88,20 @@ export class Link {
     const connection = await this.#opening?.catch(() => null)
     if (connection === null || connection === undefined) return
     await this.#replyReader?.close()
-    if (this.replies.isReady) await connection.admin.deleteTopics([this.replies.address]).catch(() => undefined)
+    if (this.replies.isReady) await this.#deleteReplies(connection)
     await this.#producer?.close()
     await connection.close()
+  }
+
+  /** A broker that is away costs a topic that `faust reset` finds; a right that is missing would cost one each time. */
+  async #deleteReplies({ admin }: Connection): Promise<void> {
+    const topic = this.replies.address
+    try {
+      await admin.deleteTopics([topic])
+    } catch (error) {
+      const { log } = this.#options
+      if (isLasting(error)) log.warn({ topic, error }, `The reply topic "${topic}" is left behind: ${thrown(error).message}`)
+    }
   }
 
   async #open(): Promise<Connection> {
@@ -153,6 +165,10 @@ export class Link {
       return true
     })
   }
+}
+
+function isLasting(error: unknown): boolean {
+  return error instanceof TransportError && !error.retriable
 }
 
 async function closeAfter(connection: Connection, error: unknown): Promise<never> {

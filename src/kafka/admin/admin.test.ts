@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ClosedError, TransportError } from '../../errors.js'
-import { silentLogger } from '../../lib/log.js'
+import { silentLogger, type Logger } from '../../lib/log.js'
 import { seededRandom } from '../../lib/random.js'
 import { virtualClock } from '../../testing/virtual-clock.js'
 import { Cluster } from '../cluster/cluster.js'
@@ -14,7 +14,9 @@ import { createPartitions, createTopics, deleteTopics } from '../wire/topics.js'
 import { KafkaAdmin } from './admin.js'
 
 const clock = virtualClock()
-const context = { clientId: 'test', clock, random: seededRandom(3), log: silentLogger }
+const warnings: string[] = []
+const log: Logger = { ...silentLogger, warn: (_, message) => void warnings.push(message), child: () => log }
+const context = { clientId: 'test', clock, random: seededRandom(3), log }
 
 let fake: FakeCluster
 let cluster: Cluster
@@ -25,6 +27,7 @@ let unheard: Map<string, string>
 beforeEach(async () => {
   fake = new FakeCluster([1, 2])
   unheard = new Map()
+  warnings.length = 0
   fake.on(metadata, ({ topics }, place) => {
     const known = [...fake.topics.values()].filter(({ name }) => name !== unheard.get(place))
     const asked = topics?.map(({ name = '' }) => known.find(topic => topic.name === name) ?? unknown(name))
@@ -123,6 +126,42 @@ test('a topic that exists is left alone; what brokers refuse is an error in thei
   await expect(admin.createTopics([{ name: 'more', partitions: 1, replicas: 9 }])).rejects.toThrow(
     /^Cannot create the topic "more": there are fewer brokers than replicas wanted .*Unable to replicate.*Ask for fewer replicas/,
   )
+})
+
+test('a topic that this user may not see is not created, and named once to whoever looks for it', async () => {
+  const code = errorCodes.TOPIC_AUTHORIZATION_FAILED
+  const hide = (): void => void fake.topics.set('orders', { ...unknown('orders'), errorCode: code })
+  hide()
+  const refusal = 'Cannot look for the topic "orders": this user may not do that with the topic (TOPIC_AUTHORIZATION_FAILED).'
+  await expect(admin.createTopics([{ name: 'orders', partitions: 1 }])).rejects.toThrow(
+    `${refusal} Grant it Describe on the topic.`,
+  )
+  expect(fake.count(createTopics)).toBe(0)
+  const asking = admin.endOffsets([{ topic: 'orders', partition: 0 }], 'read-committed')
+  const refused = expect(asking).rejects.toThrow(/end offsets of partitions, "orders": this user .* Grant it Describe/)
+  expect(await timed(asking)).toBeLessThan(3000)
+  await refused
+  for (const isThere of [false, false, true, false]) {
+    if (isThere) fake.setTopic('orders', [1])
+    else hide()
+    expect(await admin.topics(['orders'])).toHaveLength(isThere ? 1 : 0)
+  }
+  expect(warnings).toEqual(Array(2).fill(expect.stringContaining(refusal)))
+})
+
+test('a topic that this user may see but not describe is an error by its name, and left out of the list of all', async () => {
+  for (const name of ['orders', 'others']) fake.setTopic(name, [1])
+  const refused = errorCodes.TOPIC_AUTHORIZATION_FAILED
+  fake.on(describeConfigs, ({ topics }) => ({
+    topics: topics.map(topic => {
+      const errorCode = topic === 'others' ? refused : 0
+      return { topic, errorCode, errorMessage: null, configs: [...configs(topic)] }
+    }),
+  }))
+  await expect(admin.topics(['orders', 'others'])).rejects.toThrow(/the topic "others".* Grant it DescribeConfigs on the topic/)
+  for (let times = 0; times < 2; times++) expect((await admin.topics()).map(({ name }) => name)).toEqual(['orders'])
+  const remedy = 'Grant it DescribeConfigs on those that the app uses'
+  expect(warnings).toEqual([`Not listed, since this user may not know what they are like: "others". ${remedy}`])
 })
 
 test('partitions that are there already are no error, fewer are', async () => {

@@ -1,30 +1,40 @@
 import { ClosedError } from '../../errors.js'
 import type { Admin, Isolation, PartitionOffset, TopicDescription, TopicPartition, TopicSpec } from '../../transport/transport.js'
-import { errorCodes, errorFor } from '../wire/error-codes.js'
+import { errorCodes, errorFor, type Right } from '../wire/error-codes.js'
 import type { Link } from '../link.js'
 import { requirePartitions } from '../cluster/partition-check.js'
 import { earliest, latest } from '../wire/offsets.js'
 import { createPartitions, createTopics, deleteRecords, deleteTopics, type TopicAnswer } from '../wire/topics.js'
 import { groupOffsets, resetGroup } from './group-offsets.js'
+import { HiddenTopics, refuseHidden } from './hidden-topics.js'
 import { newTopic } from './new-topic.js'
 import { partitionOffsets } from './partition-offsets.js'
 import { seenEverywhere } from './seen-everywhere.js'
-import { describeTopics, listTopics } from './topic-descriptions.js'
+import { askTopics, describeTopics, existing } from './topic-descriptions.js'
 import { TopicWatch } from './topic-watch.js'
 
 /** Topics and offsets of a cluster. Ends with the cluster. */
 export class KafkaAdmin implements Admin {
   readonly #link: Pick<Link, 'cluster' | 'context'>
   readonly #watch: TopicWatch
+  readonly #hidden: HiddenTopics
   #isClosed = false
 
   constructor(link: Pick<Link, 'cluster' | 'context'>) {
     this.#link = link
     this.#watch = new TopicWatch(link)
+    this.#hidden = new HiddenTopics(link.context.log)
   }
 
-  topics(names: readonly string[] | null = null): Promise<readonly TopicDescription[]> {
-    return describeTopics(this.#link.cluster, names && [...names])
+  async topics(names: readonly string[] | null = null): Promise<readonly TopicDescription[]> {
+    if (names?.length === 0) return []
+    const { cluster } = this.#link
+    const topics = await askTopics(cluster, names)
+    this.#hidden.report(topics)
+    const found = existing(topics)
+    if (names !== null) return describeTopics(cluster, found)
+    const others = found.filter(topic => !topic.isInternal)
+    return describeTopics(cluster, others, refused => this.#hidden.leaveOut(refused))
   }
 
   async createTopics(specs: readonly TopicSpec[]): Promise<void> {
@@ -32,9 +42,11 @@ export class KafkaAdmin implements Admin {
     const { cluster } = this.#link
     const what = 'Cannot create topics'
     const args = { topics: specs.map(newTopic), timeoutMs }
-    const answer = await cluster.atController(createTopics, args, { what })
-    refuse(answer.topics, 'Cannot create the topic', [errorCodes.TOPIC_ALREADY_EXISTS])
     const names = args.topics.map(topic => topic.name)
+    // Whoever may create but not see one would wait for it in vain.
+    refuseHidden(await askTopics(cluster, names))
+    const answer = await cluster.atController(createTopics, args, { what })
+    refuse(answer.topics, { what: 'Cannot create the topic', right: 'Create', fine: errorCodes.TOPIC_ALREADY_EXISTS })
     await seenEverywhere(this.#link, names, { what, isSeen: topic => topic?.partitions.every(part => part.leader >= 0) ?? false })
     // What is made from this connection finds them at once, also where there was none, or another one, before.
     const known = await cluster.topics(names)
@@ -46,7 +58,8 @@ export class KafkaAdmin implements Admin {
     const what = `Cannot add partitions to "${topic}"`
     const args = { topics: [{ name: topic, count: partitions }], timeoutMs }
     const answer = await cluster.atController(createPartitions, args, { what })
-    if (!(await this.#hasAlready(answer.topics, topic, partitions))) refuse(answer.topics, 'Cannot add partitions to the topic')
+    if (!(await this.#hasAlready(answer.topics, topic, partitions)))
+      refuse(answer.topics, { what: 'Cannot add partitions to the topic', right: 'Alter' })
     const hasAll = (found: readonly { leader: number }[]): boolean =>
       found.length >= partitions && found.every(part => part.leader >= 0)
     await seenEverywhere(this.#link, [topic], { what, isSeen: found => hasAll(found?.partitions ?? []) })
@@ -59,7 +72,8 @@ export class KafkaAdmin implements Admin {
     const args = { names: [...new Set(names)], timeoutMs }
     const { cluster } = this.#link
     const answer = await cluster.atController(deleteTopics, args, { what })
-    refuse(answer.topics, 'Cannot delete the topic', [errorCodes.UNKNOWN_TOPIC_OR_PARTITION])
+    const isGone = errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+    refuse(answer.topics, { what: 'Cannot delete the topic', right: 'Delete', fine: isGone })
     await seenEverywhere(this.#link, args.names, { what, isSeen: topic => topic === undefined })
     await cluster.refresh()
   }
@@ -91,7 +105,7 @@ export class KafkaAdmin implements Admin {
       args: own => ({ partitions: own, timeoutMs }),
     })
     const failed = answers.find(part => part.errorCode !== 0)
-    if (failed) throw errorFor(failed.errorCode, `${what} of "${failed.topic}"[${failed.partition}]`)
+    if (failed) throw errorFor(failed.errorCode, `${what} of "${failed.topic}"[${failed.partition}]`, { right: 'Delete' })
   }
 
   groupOffsets(groupId: string): Promise<readonly PartitionOffset[]> {
@@ -117,7 +131,7 @@ export class KafkaAdmin implements Admin {
   /** It had them before, or an earlier attempt has made them and its answer was lost. */
   async #hasAlready(answers: readonly TopicAnswer[], name: string, partitions: number): Promise<boolean> {
     if (answers[0]?.errorCode !== errorCodes.INVALID_PARTITIONS) return false
-    const [topic] = await listTopics(this.#link.cluster, [name])
+    const [topic] = existing(await askTopics(this.#link.cluster, [name]))
     return topic?.partitions.length === partitions
   }
 }
@@ -125,7 +139,15 @@ export class KafkaAdmin implements Admin {
 /** How long the controller may wait for what it has begun. */
 const timeoutMs = 20_000
 
-function refuse(answers: readonly TopicAnswer[], what: string, fine: readonly number[] = []): void {
-  const failed = answers.find(({ errorCode }) => errorCode !== 0 && !fine.includes(errorCode))
-  if (failed) throw errorFor(failed.errorCode, `${what} "${failed.name}"`, failed.errorMessage)
+interface Request {
+  /** Opens the message of an error, before the topic's name. */
+  readonly what: string
+  readonly right: Right
+  /** A code that is no error here. */
+  readonly fine?: number
+}
+
+function refuse(answers: readonly TopicAnswer[], { what, right, fine = 0 }: Request): void {
+  const failed = answers.find(({ errorCode }) => errorCode !== 0 && errorCode !== fine)
+  if (failed) throw errorFor(failed.errorCode, `${what} "${failed.name}"`, { said: failed.errorMessage, right })
 }

@@ -11,7 +11,7 @@ export async function groupOffsets(cluster: Cluster, groupId: string): Promise<P
   const args = { groupId, partitions: null, requiresStable: false }
   const answer = await cluster.atCoordinator({ kind: 'group', key: groupId }, offsetFetch, { what, args })
   const failed = [answer, ...answer.partitions].find(part => part.errorCode !== 0)
-  if (failed) throw errorFor(failed.errorCode, what)
+  if (failed) throw errorFor(failed.errorCode, what, { right: 'Describe' })
   const committed = answer.partitions.filter(part => part.offset >= 0)
   const offsets = committed.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
   return offsets.sort((left, right) =>
@@ -25,12 +25,12 @@ export async function resetGroup(cluster: Cluster, groupId: string, offsets: rea
   const of = { kind: 'group', key: groupId } as const
   const { groups } = await cluster.atCoordinator(of, deleteGroups, { what, args: { groupIds: [groupId] } })
   for (const { errorCode } of groups)
-    if (errorCode !== 0 && errorCode !== errorCodes.GROUP_ID_NOT_FOUND) throw errorFor(errorCode, what)
+    if (errorCode !== 0 && errorCode !== errorCodes.GROUP_ID_NOT_FOUND) throw errorFor(errorCode, what, { right: 'Delete' })
   if (offsets.length === 0) return
   const args = { groupId, generation: -1, memberId: '', instanceId: null, partitions: offsets }
   const { partitions } = await cluster.atCoordinator(of, offsetCommit, { what, args })
   const failed = partitions.find(part => part.errorCode !== 0)
-  if (failed) throw asTransportError(errorFor(failed.errorCode, what))
+  if (failed) throw asTransportError(errorFor(failed.errorCode, what, { right: 'Read' }))
 }
 
 /** Somebody has joined between the two requests: for us that is no fencing, we were no member. */

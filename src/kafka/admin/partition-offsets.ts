@@ -26,7 +26,7 @@ export async function partitionOffsets(
   })
   const answers = await link.cluster.atLeaders(listOffsets, parts, { what, args: own => args([...own]) })
   const failed = answers.find(part => part.errorCode !== 0)
-  if (failed) throw errorFor(failed.errorCode, `${what}, "${failed.topic}"[${failed.partition}]`)
+  if (failed) throw errorFor(failed.errorCode, `${what}, "${failed.topic}"[${failed.partition}]`, { right: 'Describe' })
   const offsets = new Map(answers.map(part => [nameOf(part), part.offset]))
   return parts.map(at => ({ topic: at.topic, partition: at.partition, offset: offsets.get(nameOf(at)) ?? -1 }))
 }

@@ -1,7 +1,7 @@
 import type { Timer } from '../../lib/clock.js'
 import { thrown } from '../../lib/thrown.js'
 import type { Link } from '../link.js'
-import { listTopics } from './topic-descriptions.js'
+import { askTopics, existing } from './topic-descriptions.js'
 
 /** Looks at the cluster's topics from time to time, as long as somebody wants to know whether they change. */
 export class TopicWatch {
@@ -38,7 +38,7 @@ export class TopicWatch {
     this.#isLooking = true
     const { cluster, context } = this.#link
     try {
-      const topics = await listTopics(cluster, null)
+      const topics = existing(await askTopics(cluster, null))
       this.#onSeen(JSON.stringify(topics.map(({ name, id, partitions }) => [name, id, partitions.length])))
     } catch (error) {
       context.log.debug({}, `The topics could not be looked at: ${thrown(error).message}`)

@@ -43,7 +43,7 @@ export class Coordinators {
     const { coordinators } = await this.#askAny(findCoordinator, { kind, keys: [key] }, timeoutMs)
     const found = coordinators.find(coordinator => coordinator.key === key)
     const what = `Cannot find the coordinator of the ${kind === 'group' ? 'group' : 'transactional id'} "${key}"`
-    if (found?.errorCode !== 0) throw errorFor(found?.errorCode ?? -1, what, found?.errorMessage)
+    if (found?.errorCode !== 0) throw errorFor(found?.errorCode ?? -1, what, { said: found?.errorMessage })
     return { nodeId: found.nodeId, host: found.host, port: found.port, rack: null }
   }
 }

@@ -67,7 +67,8 @@ export class LeaderRequest<Part extends TopicPartition, Args, PerPart extends Pa
     for (const part of this.#left.values()) {
       const leader = metadata.leader(part)
       if (leader === null) {
-        failures.push(errorFor(metadata.lack(part), `${this.#options.what}, ${part.topic}[${part.partition}]`))
+        const what = `${this.#options.what}, ${part.topic}[${part.partition}]`
+        failures.push(errorFor(metadata.lack(part), what, { right: 'Describe' }))
       } else {
         const own = leaders.get(leader.nodeId)
         if (own) own.push(part)

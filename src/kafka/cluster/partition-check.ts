@@ -3,6 +3,7 @@ import { topicDeleted } from '../../transport/reader-refusals.js'
 import type { LogPartition } from '../../transport/transport.js'
 import type { Topic } from './metadata.js'
 import type { Link } from '../link.js'
+import { errorCodes, errorFor } from '../wire/error-codes.js'
 import { missing, unknownTopicMs } from './route.js'
 
 /**
@@ -22,6 +23,8 @@ export async function requirePartitions(
     const unknown = partitions.filter(at => !isKnown(at, topics.get(at.topic)))
     const [first] = unknown
     if (first === undefined) return
+    const hidden = [...topics.values()].find(topic => topic.errorCode === errorCodes.TOPIC_AUTHORIZATION_FAILED)
+    if (hidden && !isFirst) throw errorFor(hidden.errorCode, `${what}, "${hidden.name}"`, { right: 'Describe' })
     const gone = isFirst ? undefined : unknown.find(({ topicId }) => topicId !== undefined)
     if (gone !== undefined) throw topicDeleted(gone, `${what}, "${gone.topic}"[${gone.partition}]`)
     if (clock.elapsed() >= endMs) throw missing(what, first)

@@ -208,6 +208,18 @@ test.for(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'] as const)(
   },
 )
 
+test('a member that may not use its group any more is none at once, and may join again when it may', async () => {
+  const group = open()
+  await join(group)
+  state = errorCodes.GROUP_AUTHORIZATION_FAILED
+  await pass(2000)
+  expect(told).toEqual(['lost'])
+  expect(lost[0]).toMatchObject({ constructor: FencedError, retriable: true })
+  expect(lost[0]?.message).toContain('Grant it Read on the group')
+  state = 0
+  expect((await join(group)).generation).toBe(1)
+})
+
 test('whoever has nothing to lose and was forgotten joins as a new member at once', async () => {
   const group = open()
   await join(group)

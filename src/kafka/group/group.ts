@@ -11,7 +11,7 @@ import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscript
 import type { JoinAnswer, MemberIdentity, SyncArgs } from '../wire/group.js'
 import type { CommittedAnswer } from '../wire/offsets.js'
 import { Coordinator } from './coordinator.js'
-import { groupError } from './group-error.js'
+import { expelled, groupError } from './group-error.js'
 import { Heartbeats } from './heartbeats.js'
 
 /** A member of a group, in the classic protocol. After its membership has ended it may join again. */
@@ -195,7 +195,7 @@ export class KafkaGroup implements Group {
       const { errorCode } = await this.#coordinator.beat(identity)
       if (signal.aborted) return
       const isRebalance = errorCode === errorCodes.REBALANCE_IN_PROGRESS
-      if (errorCode !== 0 && !isRebalance) throw groupError(errorCode, `Cannot stay in the group "${identity.groupId}"`)
+      if (errorCode !== 0 && !isRebalance) throw expelled(errorCode, `Cannot stay in the group "${identity.groupId}"`)
       this.#heartbeats.extend(sentMs)
       if (isRebalance && this.#joining === null) this.#options.onRebalance()
     } catch (error) {

@@ -14,9 +14,12 @@ export class IdempotentAuthor implements Author {
   readonly #link: Link
   #renewing: Promise<FaustError | null> | null = null
 
-  /** Throws `TransportError`. */
+  /** Throws `TransportError`, but not for want of a right: whoever only reads needs none to write. */
   static async open(link: Link): Promise<IdempotentAuthor> {
-    return new IdempotentAuthor(link, await newIdentity(link))
+    const { errorCode, ...identity } = await askIdentity(link)
+    if (errorCode === errorCodes.CLUSTER_AUTHORIZATION_FAILED) return new IdempotentAuthor(link, nobody)
+    if (errorCode !== 0) throw errorFor(errorCode, what)
+    return new IdempotentAuthor(link, identity)
   }
 
   private constructor(link: Link, identity: ProducerIdentity) {
@@ -25,11 +28,14 @@ export class IdempotentAuthor implements Author {
   }
 
   hasJoined(): boolean {
-    return true
+    return this.identity !== nobody
   }
 
-  join(): Promise<readonly PartAnswer[]> {
-    return Promise.resolve([])
+  /** The right to write may have been granted since. */
+  async join(): Promise<readonly PartAnswer[]> {
+    const refusal = await (this.#renewing ??= this.#renew())
+    if (refusal !== null) throw refusal
+    return []
   }
 
   onSend(): void {}
@@ -48,7 +54,9 @@ export class IdempotentAuthor implements Author {
 
   async #renew(): Promise<FaustError | null> {
     try {
-      this.identity = await newIdentity(this.#link)
+      const { errorCode, ...identity } = await askIdentity(this.#link)
+      if (errorCode !== 0) return errorFor(errorCode, what)
+      this.identity = identity
       return null
     } catch (error) {
       return error as FaustError
@@ -65,10 +73,13 @@ const lostTrack: ReadonlySet<number> = new Set([
   errorCodes.INVALID_PRODUCER_ID_MAPPING,
 ])
 
-async function newIdentity({ cluster }: Link): Promise<ProducerIdentity> {
-  const what = 'Cannot open a producer'
+/** In whose name nothing can be sent. */
+const nobody: ProducerIdentity = { producerId: -1, producerEpoch: -1 }
+
+const what = 'Cannot open a producer'
+
+async function askIdentity({ cluster }: Link): Promise<ProducerIdentity & { readonly errorCode: number }> {
   const args = { transactionalId: null, transactionTimeoutMs: 0 }
   const { errorCode, producerId, producerEpoch } = await cluster.atAny(initProducerId, args, { what })
-  if (errorCode !== 0) throw errorFor(errorCode, what)
-  return { producerId, producerEpoch }
+  return { errorCode, producerId, producerEpoch }
 }

@@ -180,6 +180,37 @@ test.for([
   expect(stage.requests(initProducerId.name).length).toBe(1)
 })
 
+test('whoever may not write has a producer all the same; each send asks for the right again', async () => {
+  const refusal = { errorCode: errorCodes.CLUSTER_AUTHORIZATION_FAILED, producerId: -1, producerEpoch: -1 }
+  stage.fake.on(initProducerId, () => refusal)
+  const own = await stage.producer()
+  const bad = [send(own, orders, 'bad'), send(own, of(1), 'bad')]
+  await stage.settle(own.flush())
+  for (const { error } of bad)
+    expect(error?.message).toContain('Cannot open a producer: this user may not do that with the cluster')
+  expect(stage.requests(initProducerId.name)).toHaveLength(3)
+  expect(stage.produced).toEqual([])
+  stage.fake.on(initProducerId, () => ({ errorCode: 0, producerId: 9, producerEpoch: 0 }))
+  const good = [send(own, orders, 'good'), send(own, of(1), 'good')]
+  await stage.settle(own.flush())
+  expect(good.map(({ error }) => error)).toEqual([null, null])
+  expect(stage.logs.of(orders).values).toEqual(['good'])
+})
+
+test('a topic that was hidden when it was last looked at is looked at anew before a message fails', async () => {
+  const known = stage.fake.topics.get('orders')!
+  stage.fake.topics.set('orders', { ...known, errorCode: errorCodes.TOPIC_AUTHORIZATION_FAILED, partitions: [] })
+  await stage.settle(stage.refresh())
+  const bad = send(producer, orders, 'bad')
+  await stage.settle(producer.flush())
+  expect(bad.error?.message).toMatch(/Cannot store messages of "orders"\[0\]: this user .* Grant it Write on the topic/)
+  await stage.pass(2000)
+  stage.fake.topics.set('orders', known)
+  const good = send(producer, orders, 'good')
+  await stage.settle(producer.flush())
+  expect([good.error, stage.logs.of(orders).values]).toEqual([null, ['good']])
+})
+
 test('a request without an answer is repeated as it was, and stored once', async () => {
   let isFirst = true
   answer((part, place) => {

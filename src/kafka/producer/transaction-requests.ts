@@ -75,7 +75,7 @@ export class TransactionRequests {
       { what, args: { ...of, memberId, instanceId, generation, partitions: offsets }, onUnanswered: this.#doubt },
     )
     const refused = partitions.find(part => part.errorCode !== 0)
-    if (refused) throw errorFor(refused.errorCode, `${what} for "${refused.topic}"[${refused.partition}]`)
+    if (refused) throw errorFor(refused.errorCode, `${what} for "${refused.topic}"[${refused.partition}]`, { right: 'Read' })
     const isAnswered = (at: TopicPartition): boolean =>
       partitions.some(part => part.topic === at.topic && part.partition === at.partition)
     const unanswered = offsets.find(at => !isAnswered(at))

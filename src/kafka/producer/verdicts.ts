@@ -62,21 +62,25 @@ export class Verdicts {
 
   /** The first batch was not taken. */
   onRefused(queue: PartitionQueue, errorCode: number, said: string | null = null): void {
-    const error = errorFor(errorCode, whatOf(queue), said)
+    const error = errorFor(errorCode, whatOf(queue), { said, right: 'Write' })
     if (isPassing(errorCode)) this.#retry(queue, error, errorCode)
     else this.#fail(queue, error, isTelling(errorCode))
   }
 
-  /** The metadata knows no leader. What waits for a partition that does not exist waits no longer. */
+  /**
+   * The metadata knows no leader. What waits for a partition that does not exist waits no longer; a refusal counts when it is
+   * looked at anew, since a right may have been granted meanwhile.
+   */
   onNoWay(queue: PartitionQueue, errorCode: number): void {
     const { accumulator, context, onLost } = this.#options
     const nowMs = context.clock.elapsed()
     const isUnknown = errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION
-    if (isUnknown) queue.unknownSinceMs ??= nowMs
+    const isRefused = !isPassing(errorCode) && queue.unknownSinceMs !== null
+    if (isUnknown || !isPassing(errorCode)) queue.unknownSinceMs ??= nowMs
     const isMissing = isUnknown && nowMs - (queue.unknownSinceMs ?? nowMs) >= unknownTopicMs
-    if (isMissing || !isPassing(errorCode)) {
+    if (isMissing || isRefused) {
       const what = whatOf(queue)
-      const error = isMissing ? missing(what, queue.at) : errorFor(errorCode, what)
+      const error = isMissing ? missing(what, queue.at) : errorFor(errorCode, what, { right: 'Write' })
       queue.unknownSinceMs = null
       accumulator.drop(() => error, queue)
     }
@@ -126,7 +130,7 @@ export class Verdicts {
     }
     for (const [index, piece] of accumulator.divide(queue, bounds).entries()) {
       const said = refused.get([0, ...bounds][index] ?? 0)
-      if (said !== undefined) accumulator.fail(queue, piece, errorFor(errorCode, whatOf(queue), said))
+      if (said !== undefined) accumulator.fail(queue, piece, errorFor(errorCode, whatOf(queue), { said }))
     }
     onReady(queue)
   }

@@ -132,7 +132,7 @@ export class FetchLoop {
   #ask(feed: PartitionFeed): void {
     if (feed.state !== 'ready') return
     const route = routeOf(this.#link.cluster, feed.at)
-    if (typeof route === 'number') return this.#onLost(feed, route)
+    if (typeof route === 'number') return this.#onNoRoute(feed, route)
     if (feed.route !== null && feed.route.topicId !== route.topicId) return this.#fail(feed, topicDeleted(feed.at, feed.what))
     // The metadata may be older than what whoever reads knows.
     if ((feed.topicId ?? route.topicId) !== route.topicId) return this.#onLost(feed, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
@@ -140,6 +140,13 @@ export class FetchLoop {
     feed.unknownSinceMs = null
     if (feed.seeks !== null) this.#starts.want(feed, route.nodeId)
     else this.#fetcher(route.nodeId).want(feed)
+  }
+
+  /** The metadata may be older than a right that was granted: a refusal counts when it is looked at anew. */
+  #onNoRoute(feed: PartitionFeed, errorCode: number): void {
+    if (isPassing(errorCode) || feed.unknownSinceMs !== null) return this.#onLost(feed, errorCode)
+    feed.unknownSinceMs = this.#link.context.clock.elapsed()
+    this.#lookFor(feed)
   }
 
   #fetcher(nodeId: number): BrokerFetcher {
@@ -223,7 +230,7 @@ export class FetchLoop {
     if (errorCode === unknownServerError) {
       const { message } = errorFor(errorCode, feed.what)
       this.#link.context.log.warn(feed.at, message)
-    } else if (!isPassing(errorCode)) return this.#fail(feed, errorFor(errorCode, feed.what))
+    } else if (!isPassing(errorCode)) return this.#fail(feed, errorFor(errorCode, feed.what, { right: 'Read' }))
     if (errorCode === errorCodes.UNKNOWN_TOPIC_OR_PARTITION) {
       const nowMs = this.#link.context.clock.elapsed()
       feed.unknownSinceMs ??= nowMs

@@ -188,6 +188,21 @@ test('a refused permission is an error at once, whichever request is refused', a
   ])
 })
 
+test('a topic that was hidden when it was last looked at is looked at anew before it cannot be read', async () => {
+  stage.logs.store(orders, batchOf(['a']))
+  const known = stage.fake.topics.get('orders')!
+  const hidden = { ...known, errorCode: errorCodes.TOPIC_AUTHORIZATION_FAILED, partitions: [] }
+  stage.fake.topics.set('orders', hidden)
+  await stage.cluster.topics(['orders'])
+  stage.read(of(2))
+  await stage.pass(1000)
+  expect(stage.errors).toEqual([expect.stringMatching(/^orders\[2\] .* Grant it Read on the topic\.$/)])
+  stage.fake.topics.set('orders', known)
+  const each = stage.read(orders)
+  await stage.pass(1500)
+  expect([each.values, stage.errors.length]).toEqual([['a'], 1])
+})
+
 test('credentials that are refused are an error of every partition that needs them', async () => {
   await stage.cluster.topics(['orders'])
   stage.fake.refusal = new TransportError('Cannot log in to the broker at b1:9092 by PLAIN: …', { retriable: false })

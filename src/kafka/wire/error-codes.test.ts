@@ -1,7 +1,7 @@
 import { protocolErrors } from '@platformatic/kafka'
 import { expect, test } from 'vitest'
 import { FencedError, TransportError } from '../../errors.js'
-import { actOn, errorCodes, errorFor, isRetriable, nameOf } from './error-codes.js'
+import { actOn, errorCodes, errorFor, isRetriable, nameOf, type Right } from './error-codes.js'
 import { errorNames } from './error-names.js'
 
 test('every code up to 127 has the name that the library has for it, and 4.1 has six more', () => {
@@ -59,10 +59,20 @@ test('messages say what failed, why, in whose words, and what to do', () => {
   expect(errorFor(errorCodes.NON_EMPTY_GROUP, 'Cannot reset the group "orders"').message).toBe(
     'Cannot reset the group "orders": the group has members (NON_EMPTY_GROUP). Stop them, or wait until their sessions have ended.',
   )
-  expect(errorFor(errorCodes.POLICY_VIOLATION, 'Cannot create "orders"', 'Too many partitions. ').message).toBe(
+  expect(errorFor(errorCodes.POLICY_VIOLATION, 'Cannot create "orders"', { said: 'Too many partitions. ' }).message).toBe(
     'Cannot create "orders": a policy of the broker forbids it (POLICY_VIOLATION: Too many partitions).',
   )
-  expect(errorFor(errorCodes.NOT_COORDINATOR, 'Cannot commit', '').message).toBe(
+  expect(errorFor(errorCodes.NOT_COORDINATOR, 'Cannot commit', { said: '' }).message).toBe(
     'Cannot commit: another broker has become the coordinator (NOT_COORDINATOR).',
   )
+})
+
+test('what access rules refuse names the right that is missing, where that is known', () => {
+  const { CLUSTER_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED } = errorCodes
+  const remedy = (code: number, right?: Right): string => errorFor(code, 'No', right && { right }).message.split('). ')[1] ?? ''
+  expect(remedy(TOPIC_AUTHORIZATION_FAILED, 'Write')).toBe('Grant it Write on the topic.')
+  expect(remedy(TOPIC_AUTHORIZATION_FAILED)).toBe('Grant the permission.')
+  expect(remedy(GROUP_AUTHORIZATION_FAILED, 'Delete')).toBe('Grant it Delete on the group.')
+  expect(remedy(GROUP_AUTHORIZATION_FAILED)).toBe('Grant it Read on the group.')
+  expect(remedy(CLUSTER_AUTHORIZATION_FAILED, 'Read')).toContain('it needs Write on a topic')
 })

@@ -35,13 +35,26 @@ export function isRetriable(code: number): boolean {
   return retriable.has(actOn(code))
 }
 
+/** What makes the error of a code more precise. */
+export interface Refusal {
+  /** What the broker had to add. */
+  readonly said?: string | null | undefined
+  /** Which right of access rules it takes, on the topic or the group that was refused. */
+  readonly right?: Right
+}
+
+/** As Kafka's tools name them. */
+export type Right = 'Read' | 'Write' | 'Create' | 'Delete' | 'Alter' | 'Describe' | 'DescribeConfigs'
+
 /**
  * The error to throw for a code: a `FencedError` where another member or producer has taken over, else a `TransportError`.
- * `what` opens its message ("Cannot commit the offsets of group "orders""); `said` is what the broker had to add.
+ * `what` opens its message ("Cannot commit the offsets of group "orders"").
  */
-export function errorFor(code: number, what: string, said: string | null = null): FaustError {
+export function errorFor(code: number, what: string, { said, right }: Refusal = {}): FaustError {
   const name = errorNames[code]
-  const [why, remedy] = (name && words[name]) ?? ['the broker refused']
+  const [why, usual] = (name && words[name]) ?? ['the broker refused']
+  const thing = (name && guarded[name]) ?? null
+  const remedy = thing !== null && right !== undefined ? `Grant it ${right} on the ${thing}.` : usual
   const message = [`${what}: ${why} (${nameOf(code)}${said ? `: ${said.replace(/[.\s]+$/, '')}` : ''}).`, remedy]
   const text = message.filter(part => part !== undefined).join(' ')
   if (fencing.has(code)) return new FencedError(text)
@@ -96,6 +109,12 @@ const fencing: ReadonlySet<number> = new Set(
   ),
 )
 
+/** What access rules are about where the right alone does not say so. */
+const guarded: Readonly<Partial<Record<ErrorName, string>>> = {
+  TOPIC_AUTHORIZATION_FAILED: 'topic',
+  GROUP_AUTHORIZATION_FAILED: 'group',
+}
+
 /** Why, and what to do where there is something to do. */
 const words: Readonly<Partial<Record<ErrorName, readonly [string, string?]>>> = {
   OFFSET_OUT_OF_RANGE: ['the log has no such offset'],
@@ -116,9 +135,15 @@ const words: Readonly<Partial<Record<ErrorName, readonly [string, string?]>>> = 
   INVALID_SESSION_TIMEOUT: ['the session timeout is not within what the broker allows', 'See group.min/max.session.timeout.ms.'],
   REBALANCE_IN_PROGRESS: ['the group is in the middle of a round'],
   TOPIC_AUTHORIZATION_FAILED: ['this user may not do that with the topic', 'Grant the permission.'],
-  GROUP_AUTHORIZATION_FAILED: ['this user may not use the group', 'Grant the permission.'],
-  CLUSTER_AUTHORIZATION_FAILED: ['this user may not do that with the cluster', 'Grant the permission.'],
-  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: ['this user may not use the transactional id', 'Grant the permission.'],
+  GROUP_AUTHORIZATION_FAILED: ['this user may not use the group', 'Grant it Read on the group.'],
+  CLUSTER_AUTHORIZATION_FAILED: [
+    'this user may not do that with the cluster',
+    'To send, it needs Write on a topic, or IdempotentWrite on the cluster.',
+  ],
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: [
+    'this user may not use the transactional id',
+    'Grant it Write on the transactional id.',
+  ],
   INVALID_TIMESTAMP: ['a timestamp is out of what the broker accepts', 'See message.timestamp.before/after.max.ms.'],
   TOPIC_ALREADY_EXISTS: ['it exists already'],
   INVALID_REPLICATION_FACTOR: ['there are fewer brokers than replicas wanted', 'Ask for fewer replicas, or start more brokers.'],
