@@ -157,7 +157,7 @@ export class Committer {
       return onFenced()
     }
     this.halt()
-    const what = `Messages that nobody awaited could not be delivered, ${patience} times in a row`
+    const what = `Messages that nobody awaited could not be delivered ${patience} times in a row`
     const topic = error instanceof SendError ? error.topic : ''
     onFatal(new SendError(`${what}: ${error.message}`, { topic, cause: error }))
   }
