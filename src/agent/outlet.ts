@@ -3,7 +3,7 @@ import type { Host } from '../channel/host.js'
 import type { Letter } from '../channel/letter.js'
 import { TopicColumns } from '../channel/topic-columns.js'
 import { AppTopic } from '../channel/topic.js'
-import { SendError, TransportError } from '../errors.js'
+import { ClosedError, FaustError, SendError } from '../errors.js'
 import { thrown } from '../lib/thrown.js'
 import { awaited } from '../stream/awaited.js'
 import type { Destination } from '../stream/contract.js'
@@ -132,8 +132,8 @@ function sendReply(host: Host, held: Held, reply: { address: ReturnAddress; valu
   })
 }
 
-/** A reply topic that is gone could be there again; what a broker refuses each time must not go unnoticed. */
+/** A reply topic that is gone could be there again; what is refused each time, here or by a broker, must not go unnoticed. */
 function isLasting(error: unknown): boolean {
   const why = error instanceof SendError ? error.cause : error
-  return why instanceof TransportError && !why.retriable
+  return why instanceof FaustError && !why.retriable && !(why instanceof ClosedError)
 }

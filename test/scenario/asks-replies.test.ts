@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { App, AskTimeoutError, NoReplyError, ReplyError, raw, retry, skip, unchecked, type Agent } from 'faust-ts'
 import { testWorker } from 'faust-ts/testing'
 import { z } from 'zod'
+import { logTo } from '../fixtures/log.js'
 
 const count = z.number()
 
@@ -288,6 +289,21 @@ test('an answer that does not come rejects with AskTimeoutError, which names the
       'Check that a worker of its app runs on the same broker, or raise the timeout.',
   )
   expect(await Promise.all(others)).toEqual(['30s', '1m'])
+})
+
+test('an answer that is too large to be sent is in the log of whoever was asked', async () => {
+  const lines: string[] = []
+  const app = new App('unsendable', { broker: 'memory:unsendable', logger: logTo(lines) })
+  const agent = app.agent('repeating', { value: count }, async function* (stream) {
+    for await (const n of stream) yield 'x'.repeat(n)
+  })
+  await using worker = await testWorker(app)
+  expect(await agent.ask(1)).toBe('x')
+  const asked = agent.ask(2 * 1024 * 1024, { timeout: '5s' }).catch((error: unknown) => error)
+  await worker.advance('10s')
+  expect(await asked).toBeInstanceOf(AskTimeoutError)
+  const said = lines.filter(line => line.startsWith('warn A reply was not sent, whoever asked waits in vain: '))
+  expect(said).toEqual([expect.stringMatching(/of 2097\d+ bytes/)])
 })
 
 function timeOf(error: Error): string | undefined {

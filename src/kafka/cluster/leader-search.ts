@@ -1,4 +1,4 @@
-import { FaustError } from '../../errors.js'
+import type { FaustError } from '../../errors.js'
 import type { Logger } from '../../lib/log.js'
 import { thrown } from '../../lib/thrown.js'
 import type { Cluster } from './cluster.js'
@@ -7,7 +7,7 @@ import type { Cluster } from './cluster.js'
 export interface LeaderSearchOptions<Item> {
   readonly cluster: Pick<Cluster, 'refresh'>
   readonly log: Logger
-  /** The metadata is younger than the `add` of each; `failure` when it cannot be had and trying again is useless. */
+  /** The metadata is younger than the `add` of each; with a `failure` it is not, since it could not be had. */
   readonly onFound: (items: readonly Item[], failure: FaustError | null) => void
 }
 
@@ -57,7 +57,7 @@ export class LeaderSearch<Item> {
       return null
     } catch (error) {
       log.debug({}, `The metadata could not be refreshed: ${thrown(error).message}`)
-      return error instanceof FaustError && !error.retriable ? error : null
+      return error as FaustError
     }
   }
 }

@@ -34,8 +34,7 @@ const passing: ReadonlySet<string> = new Set(['again', 'find-leader', 'find-coor
  */
 export const unknownTopicMs = 3000
 
-/** `what` opens the message. */
+/** `what` opens the message. Retriable, as it is with other brokers: it may be created, and that it is gone is no refusal. */
 export function missing(what: string, { topic, partition }: TopicPartition): TransportError {
-  const message = `${what}: there is no partition ${partition} of "${topic}". Create it, or correct the name.`
-  return new TransportError(message, { retriable: false })
+  return new TransportError(`${what}: there is no partition ${partition} of "${topic}". Create it, or correct the name.`)
 }

@@ -1,4 +1,5 @@
 import type { FaustError } from '../../errors.js'
+import type { TopicPartition } from '../../transport/transport.js'
 import { errorCodes, errorFor } from '../wire/error-codes.js'
 import type { Link } from '../link.js'
 import type { PartAnswer } from '../wire/api.js'
@@ -31,11 +32,12 @@ export class IdempotentAuthor implements Author {
     return this.identity !== nobody
   }
 
-  /** The right to write may have been granted since. */
-  async join(): Promise<readonly PartAnswer[]> {
+  /** The right to write may have been granted since. Where that cannot be known yet, batches wait for as long as others do. */
+  async join(partitions: readonly TopicPartition[]): Promise<readonly PartAnswer[]> {
     const refusal = await (this.#renewing ??= this.#renew())
-    if (refusal !== null) throw refusal
-    return []
+    if (refusal === null) return []
+    if (!refusal.retriable) throw refusal
+    return partitions.map(({ topic, partition }) => ({ topic, partition, errorCode: errorCodes.NETWORK_EXCEPTION }))
   }
 
   onSend(): void {}

@@ -320,6 +320,8 @@ test('a partition without a leader waits for one; a topic or a partition may com
   stage.fake.setTopic('orders', [2, 2, 1, 1], { epoch: 2 })
   await stage.pass(6000)
   expect([waiting, late, added].map(({ error, baseOffset }) => [error, baseOffset])).toEqual(Array(3).fill([null, 0]))
+  // As on other brokers: whoever replies takes what is final for a refusal, and it is none.
+  for (const { error } of never) expect(error).toMatchObject({ retriable: true })
   expect(never.map(({ error }) => error?.message)).toEqual(
     [1, 2].map(
       n => `Cannot store messages of "never"[${n}]: there is no partition ${n} of "never". Create it, or correct the name.`,

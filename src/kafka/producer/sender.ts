@@ -97,6 +97,7 @@ export class Sender {
     this.#verdicts.dropLate(queue)
     if (queue.first === undefined) {
       queue.state = 'idle'
+      queue.unknownSinceMs = null
       return null
     }
     const route = routeOf(this.#options.link.cluster, queue.at)
@@ -187,7 +188,8 @@ export class Sender {
 
   #onSearched(queues: readonly PartitionQueue[], failure: FaustError | null): void {
     for (const queue of queues) {
-      if (failure !== null) this.#options.accumulator.drop(() => failure, queue)
+      if (failure?.retriable) queue.unknownSinceMs = null
+      else if (failure !== null) this.#options.accumulator.drop(() => failure, queue)
       this.#queue(queue)
     }
   }

@@ -248,7 +248,8 @@ export class FetchLoop {
   #onSearched(feeds: readonly PartitionFeed[], failure: FaustError | null): void {
     for (const feed of feeds) {
       if (feed.state !== 'searching') continue
-      if (failure === null) this.wake(feed)
+      if (failure?.retriable) feed.unknownSinceMs = null
+      if (failure === null || failure.retriable) this.wake(feed)
       else this.#fail(feed, failure)
     }
   }

@@ -203,6 +203,20 @@ test('a topic that was hidden when it was last looked at is looked at anew befor
   expect([each.values, stage.errors.length]).toEqual([['a'], 1])
 })
 
+test('a refusal that the metadata knew of before an outage is looked at anew after it', async () => {
+  stage.logs.store(orders, batchOf(['a']))
+  const known = stage.fake.topics.get('orders')!
+  stage.fake.topics.set('orders', { ...known, errorCode: errorCodes.TOPIC_AUTHORIZATION_FAILED, partitions: [] })
+  await stage.cluster.topics(['orders'])
+  stage.fake.topics.set('orders', known)
+  for (const nodeId of [1, 2]) stage.fake.remove(nodeId)
+  const each = stage.read(orders, 'earliest')
+  await stage.pass(5000)
+  for (const nodeId of [1, 2]) stage.fake.add(nodeId)
+  await stage.pass(5000)
+  expect([each.values, stage.errors]).toEqual([['a'], []])
+})
+
 test('credentials that are refused are an error of every partition that needs them', async () => {
   await stage.cluster.topics(['orders'])
   stage.fake.refusal = new TransportError('Cannot log in to the broker at b1:9092 by PLAIN: …', { retriable: false })
