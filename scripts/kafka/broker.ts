@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Keeper } from './keeper.js'
 import type { NodeLayout } from './server-properties.js'
@@ -78,10 +78,11 @@ export class Broker {
     await this.ended()
   }
 
-  /** Stops its time (SIGSTOP): connections stay open, nothing answers. */
+  /** Stops its time (SIGSTOP): connections stay open, nothing answers. Returns when none of its threads runs any more. */
   freeze(): void {
     this.#signal('SIGSTOP')
     this.#isFrozen = true
+    for (let left = 1000; left > 0 && isRunning(this.#child?.pid); left--) Atomics.wait(nobody, 0, 0, 5)
   }
 
   thaw(): void {
@@ -108,4 +109,21 @@ export interface BrokerOptions {
   /** What to run, and its arguments. */
   readonly command: readonly [string, ...string[]]
   readonly keeper: Keeper
+}
+
+const nobody = new Int32Array(new SharedArrayBuffer(4))
+
+/** Whether a thread of a process is not stopped yet: on a busy machine that takes a moment. Told by Linux only. */
+function isRunning(pid: number | undefined): boolean {
+  const tasks = `/proc/${pid}/task`
+  return existsSync(tasks) && readdirSync(tasks).some(task => !/\) [TtZX] /.test(stateOf(`${tasks}/${task}/stat`)))
+}
+
+function stateOf(file: string): string {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    // The thread has ended meanwhile.
+    return ') X '
+  }
 }

@@ -55,10 +55,13 @@ test('topics: made, refused, described, changed, enlarged, emptied, removed', as
   const changes = { topics: [{ topic: 'wire-topics', configs: [{ name: 'cleanup.policy', value: 'compact,delete' }] }] }
   expect((await cluster.atAny(alterConfigs, changes, { what })).topics).toMatchObject([{ errorCode: 0 }])
   const names = ['cleanup.policy', 'retention.ms', 'max.message.bytes']
-  const described = await cluster.atAny(describeConfigs, { topics: ['wire-topics'], names }, { what })
-  const configs = Object.fromEntries(
-    described.topics[0]!.configs.map(({ name, value, isInherited }) => [name, [value, isInherited]]),
-  )
+  let configs: Record<string, unknown> = {}
+  await eventually('the new policy', async () => {
+    const described = await cluster.atAny(describeConfigs, { topics: ['wire-topics'], names }, { what })
+    const found = described.topics[0]!.configs
+    configs = Object.fromEntries(found.map(({ name, value, isInherited }) => [name, [value, isInherited]]))
+    return found.some(({ name, isInherited }) => name === 'cleanup.policy' && !isInherited)
+  })
   expect(configs).toEqual({
     'cleanup.policy': ['compact,delete', false],
     'retention.ms': ['-1', false],
