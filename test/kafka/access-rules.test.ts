@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../scripts/kafka/cluster.js'
-import { accessRules, type Right } from './access.js'
+import { accessRules, type Operation, type Right } from './access.js'
 import { startCluster } from './cluster.js'
 import { askRights, Kitchen, password, workerRights, type Names } from './kitchen.js'
 
@@ -261,24 +261,14 @@ describe('asks', () => {
   })
 
   test('without Read on them, though they may be deleted: the asker hears what it cannot read', async () => {
-    const one = kitchen()
-    const { asking, answering } = askRights(one.names)
-    await one.prepare()
-    await one.access.grant(...asking, ...answering)
-    await one.access.revoke(['topic', one.names.replies, 'Read'])
-    await one.work()
+    const one = await asksWithout('Read')
     await expect(one.ask(1)).rejects.toThrow('did not answer')
     await one.says(/Replies cannot be read any more.* Grant it Read on the topic/s)
   })
 
   for (const right of ['Write', 'DescribeConfigs'] as const) {
     test(`a worker without ${right} on the reply topics says that it cannot answer, and goes on`, async () => {
-      const one = kitchen()
-      const { asking, answering } = askRights(one.names)
-      await one.prepare()
-      await one.access.grant(...asking, ...answering)
-      await one.access.revoke(['topic', one.names.replies, right])
-      await one.work()
+      const one = await asksWithout(right)
       await expect(one.ask(1)).rejects.toThrow('did not answer')
       await one.says(new RegExp(`A reply was not sent.* Grant it ${right} on the topic`))
       await one.committed(1)
@@ -286,12 +276,7 @@ describe('asks', () => {
   }
 
   test('without Delete on the reply topics there is an answer, and a line about what is left behind', async () => {
-    const one = kitchen()
-    const { asking, answering } = askRights(one.names)
-    await one.prepare()
-    await one.access.grant(...asking, ...answering)
-    await one.access.revoke(['topic', one.names.replies, 'Delete'])
-    await one.work()
+    const one = await asksWithout('Delete')
     expect(await one.ask(4)).toBe(8)
     await one.says(/The reply topic "f-reply-.*" is left behind.* Grant it Delete on the topic/)
   })
@@ -337,3 +322,14 @@ test('transactions: Write on the id and the topics, Read on the group and the so
   await one.committed(9)
   await member.leave()
 })
+
+/** At work, with every right that asks take but one on the reply topics. */
+async function asksWithout(right: Operation): Promise<Kitchen> {
+  const one = kitchen()
+  const { asking, answering } = askRights(one.names)
+  await one.prepare()
+  await one.access.grant(...asking, ...answering)
+  await one.access.revoke(['topic', one.names.replies, right])
+  await one.work()
+  return one
+}
